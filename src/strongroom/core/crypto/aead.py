@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Authenticated encryption: one shape for every GCM (SP 800-38D), fail closed.
+
+Nonces are 12 bytes and tags 16, always whole. A ciphertext is data then tag. The
+`_into` forms write into memory the caller owns, which must not overlap the input;
+what a failed decryption left there is wiped before the error is raised.
+"""
+
+from abc import ABC, abstractmethod
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from strongroom.core.crypto.buffers import Buffer, size, wipe
+from strongroom.errors import LimitReached, Malformed, Tampered
+
+NONCE_BYTES = 12
+TAG_BYTES = 16
+MAX_DATA_BYTES = 2**31 - 1 - TAG_BYTES
+
+
+class Aead(ABC):
+    """A cipher with its key; safe to share between threads."""
+
+    def encrypt(self, nonce: Buffer, data: Buffer, aad: Buffer) -> bytes:
+        """Return the ciphertext and tag of `data`; a nonce serves once a key."""
+        out = bytearray(size(data) + TAG_BYTES)
+        self.encrypt_into(nonce, data, aad, out)
+        return bytes(out)
+
+    def decrypt(self, nonce: Buffer, data: Buffer, aad: Buffer) -> bytes:
+        """Return the plaintext of `data`.
+
+        Raises:
+            Tampered: the key, the nonce, `data` or `aad` is not the one sealed.
+        """
+        if size(data) < TAG_BYTES:
+            raise tampered()
+        out = bytearray(size(data) - TAG_BYTES)
+        self.decrypt_into(nonce, data, aad, out)
+        return bytes(out)
+
+    def encrypt_into(
+        self, nonce: Buffer, data: Buffer, aad: Buffer, out: bytearray | memoryview
+    ) -> None:
+        """Write ciphertext and tag into `out`, exactly 16 bytes longer than `data`.
+
+        Raises:
+            Malformed: `nonce` or `out` has the wrong length.
+        """
+        _check(nonce, data, aad, out, size(data) + TAG_BYTES)
+        self._encrypt_into(nonce, data, aad, out)
+
+    def decrypt_into(
+        self, nonce: Buffer, data: Buffer, aad: Buffer, out: bytearray | memoryview
+    ) -> None:
+        """Write the plaintext into `out`, exactly 16 bytes shorter than `data`.
+
+        Raises:
+            Malformed: `nonce` or `out` has the wrong length.
+            Tampered: the key, the nonce, `data` or `aad` is not the one sealed.
+        """
+        if size(data) < TAG_BYTES:
+            raise tampered()
+        _check(nonce, data, aad, out, size(data) - TAG_BYTES)
+        if not self._decrypt_into(nonce, data, aad, out):
+            wipe(out)
+            raise tampered()
+
+    @abstractmethod
+    def _encrypt_into(
+        self, nonce: Buffer, data: Buffer, aad: Buffer, out: bytearray | memoryview
+    ) -> None: ...
+
+    @abstractmethod
+    def _decrypt_into(
+        self, nonce: Buffer, data: Buffer, aad: Buffer, out: bytearray | memoryview
+    ) -> bool: ...
+
+
+class AesGcm(Aead):
+    """AES-256-GCM by `cryptography`."""
+
+    KEY_BYTES = 32
+
+    def __init__(self, key: Buffer) -> None:
+        check_key(key, self.KEY_BYTES)
+        self._cipher = AESGCM(key)
+
+    def _encrypt_into(
+        self, nonce: Buffer, data: Buffer, aad: Buffer, out: bytearray | memoryview
+    ) -> None:
+        self._cipher.encrypt_into(nonce, data, aad, out)
+
+    def _decrypt_into(
+        self, nonce: Buffer, data: Buffer, aad: Buffer, out: bytearray | memoryview
+    ) -> bool:
+        try:
+            self._cipher.decrypt_into(nonce, data, aad, out)
+        except InvalidTag:
+            return False
+        return True
+
+
+def tampered() -> Tampered:
+    """Return the one answer to every failed decryption."""
+    refusal = Tampered.because(
+        "aead.tag",
+        "core",
+        expected="data, associated data, nonce and key as they were sealed",
+        got="a tag that does not match",
+        remedy="Get the original again, or the key it was sealed with.",
+    )
+    return Tampered(refusal.message, refusal.findings)
+
+
+def check_key(key: Buffer, length: int) -> None:
+    """Refuse a key of the wrong length.
+
+    Raises:
+        Malformed: `key` is not `length` bytes.
+    """
+    if size(key) != length:
+        message = f"the key is {size(key)} bytes, not {length}"
+        raise Malformed(message)
+
+
+def _check(
+    nonce: Buffer, data: Buffer, aad: Buffer, out: Buffer, out_bytes: int
+) -> None:
+    if size(nonce) != NONCE_BYTES:
+        message = f"the nonce is {size(nonce)} bytes, not {NONCE_BYTES}"
+        raise Malformed(message)
+    if size(out) != out_bytes:
+        message = f"the output has room for {size(out)} bytes, not {out_bytes}"
+        raise Malformed(message)
+    if max(size(data), size(aad)) > MAX_DATA_BYTES:
+        message = f"one message of AEAD is at most {MAX_DATA_BYTES} bytes"
+        raise LimitReached(message)

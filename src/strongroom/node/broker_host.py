@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Keeps the broker's enclave running and passes its calls through the gate.
+
+The broker's state rests in its journal, so an enclave that ends is started again
+and replays it; a call that was cut short may be asked again (DESIGN 2).
+"""
+
+import os
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from strongroom.application.broker import Method
+from strongroom.core.codec import cbor
+from strongroom.errors import Malformed, Unavailable
+from strongroom.services.isolation import Enclave, Isolation
+
+
+class BrokerHost:
+    """One broker in its enclave, on a monitor's socket."""
+
+    def __init__(
+        self,
+        isolation: Isolation,
+        bundle: bytes,
+        config: bytes,
+        journal: Path,
+        launch_policy: Callable[[], bytes],
+    ) -> None:
+        self._isolation = isolation
+        self._bundle = bundle
+        self._config = config
+        self._journal = journal
+        self._launch_policy = launch_policy
+        self._enclave: Enclave | None = None
+        self._lock = threading.Lock()
+
+    def call(self, method: Method, value: dict[str, object]) -> dict[str, object]:
+        """Ask the broker; starts its enclave first where none is running.
+
+        Raises:
+            Unavailable: the enclave ended during the call; ask again.
+            StrongroomError: what the broker answered.
+        """
+        with self._lock:
+            if self._enclave is None:
+                self._enclave = self._start()
+            try:
+                return _ask(self._enclave, method, value)
+            except Unavailable:
+                self._enclave = None
+                raise
+
+    def platform_evidence(self, nonce: bytes) -> bytes:
+        """Return fresh platform evidence of the machine under the broker."""
+        return self._isolation.evidence(nonce)
+
+    def _start(self) -> Enclave:
+        enclave = self._isolation.create(
+            self._bundle, self._launch_policy(), config=self._config
+        )
+        journal = os.open(self._journal, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            _ask(enclave, Method.OPEN, {}, [journal])
+        finally:
+            os.close(journal)
+        return enclave
+
+
+def _ask(
+    enclave: Enclave, method: Method, value: dict[str, object], fds: Sequence[int] = ()
+) -> dict[str, object]:
+    answer = cbor.decode(enclave.call(int(method), cbor.encode(value), fds))
+    if not isinstance(answer, dict):
+        message = "the broker's answer is not a map"
+        raise Malformed(message)
+    return answer

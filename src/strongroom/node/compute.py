@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The compute node's agent: takes tickets, runs each attempt in a fresh enclave.
+
+It asks the management node for work and carries evidence, boxes and ciphertexts
+between the broker and its own monitor. It can open none of them.
+"""
+
+import contextlib
+import os
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+
+from strongroom.application.cleanroom import Receipt, Ticket
+from strongroom.core.codec import cbor
+from strongroom.core.codec.signed import peek_record
+from strongroom.core.rats import Evidence
+from strongroom.errors import (
+    Malformed,
+    StrongroomError,
+    Unavailable,
+    error_from_value,
+)
+from strongroom.node.leases import LEASE_S
+from strongroom.node.store import Kind, Store
+from strongroom.services.isolation import Enclave, Isolation
+
+KEYS, RUN = 1, 2
+PLATFORM_EVIDENCE_AGE_S = 300.0
+
+
+class ManagementNode:
+    """The HTTP paths of a management node that a compute node uses."""
+
+    def __init__(self, url: str) -> None:
+        self._http = httpx.Client(base_url=url, timeout=60.0)
+
+    def post(self, path: str, value: dict[str, object]) -> dict[str, object]:
+        """Ask for one thing.
+
+        Raises:
+            Unavailable: no answer.
+            StrongroomError: what the node or the broker answered.
+        """
+        return _value(self._send("POST", path, cbor.encode(value)))
+
+    def get(self, path: str) -> bytes:
+        """Return what a path serves."""
+        return self._send("GET", path, b"")
+
+    def _send(self, method: str, path: str, body: bytes) -> bytes:
+        try:
+            reply = self._http.request(method, path, content=body)
+        except httpx.HTTPError as error:
+            message = f"the management node does not answer: {type(error).__name__}"
+            raise Unavailable(message) from error
+        if not reply.is_success:
+            raise error_from_value(cbor.decode(reply.content))
+        return reply.content
+
+    def download(self, kind: Kind, name: str, target: Path) -> None:
+        """Fetch a file of the store into `target`."""
+        try:
+            with self._http.stream("GET", f"/v1/{kind}/{name}") as reply:
+                if not reply.is_success:
+                    raise error_from_value(cbor.decode(reply.read()))
+                with target.open("wb") as file:
+                    for part in reply.iter_bytes(1 << 20):
+                        file.write(part)
+        except httpx.HTTPError as error:
+            message = f"the store does not answer: {type(error).__name__}"
+            raise Unavailable(message) from error
+
+    def upload(self, kind: Kind, name: str, source: Path) -> None:
+        """Put a file into the store."""
+        with source.open("rb") as file:
+            parts = iter(lambda: file.read(1 << 20), b"")
+            try:
+                reply = self._http.put(f"/v1/{kind}/{name}", content=parts)
+            except httpx.HTTPError as error:
+                message = f"the store does not answer: {type(error).__name__}"
+                raise Unavailable(message) from error
+        if not reply.is_success:
+            raise error_from_value(cbor.decode(reply.content))
+
+
+class ComputeNode:
+    """Runs attempts one after another on one monitor."""
+
+    def __init__(
+        self, management: ManagementNode, isolation: Isolation, kind: str, store: Store | None, cache: Path
+    ) -> None:
+        self._management = management
+        self._isolation = isolation
+        self._kind = kind
+        self._store = store
+        self._cache = Store(cache)
+        self._cache_folder = cache
+        self._platform = b""
+        self._platform_at = -PLATFORM_EVIDENCE_AGE_S
+
+    def work(self) -> int:
+        """Run every attempt that waits; return how many there were."""
+        tickets = self._management.post("/v1/tickets", {})["tickets"]
+        if not isinstance(tickets, list):
+            message = "the management node's tickets are not a list"
+            raise Malformed(message)
+        for data in tickets:
+            self.run(Ticket.from_bytes(data))
+        return len(tickets)
+
+    def run(self, ticket: Ticket) -> None:
+        """Run one attempt; a failure is reported, never raised."""
+        path = f"/v1/attempts/{ticket.task}/{ticket.attempt}"
+        with self._alive(path):
+            try:
+                done = self._attempt(ticket, path)
+                self._management.post(f"{path}/complete", done)
+            except StrongroomError as error:
+                with contextlib.suppress(StrongroomError):
+                    self._management.post(f"{path}/failed", {"error": error.to_value()})
+
+    def _attempt(self, ticket: Ticket, path: str) -> dict[str, object]:
+        """Attest, get the release, run, destroy; in this order (DESIGN 3, 5 to 7)."""
+        bundle = self._file("bundles", ticket.app).read_bytes()
+        inputs = [self._file("objects", name) for name in ticket.datasets]
+        policy = self._management.get("/v1/launch-policy")
+        enclave = self._isolation.create(bundle, policy)
+        try:
+            with tempfile.NamedTemporaryFile(dir=self._cache_folder) as output:
+                receipt = self._run_enclave(enclave, ticket, path, inputs, Path(output.name))
+                result = peek_record(Receipt, receipt)[0].result
+                self._keep_result(result, Path(output.name))
+        finally:
+            destruction = enclave.destroy()
+        return {"receipt": receipt, "destruction": destruction}
+
+    def _run_enclave(
+        self, enclave: Enclave, ticket: Ticket, path: str, inputs: list[Path], output: Path
+    ) -> bytes:
+        keys = _value(
+            enclave.call(
+                KEYS,
+                cbor.encode(
+                    {
+                        "task": ticket.task,
+                        "attempt": ticket.attempt,
+                        "challenge": ticket.challenge,
+                    }
+                ),
+            )
+        )
+        evidence = Evidence(kind=self._kind, platform=self._platform_evidence(), app=_bytes(keys["app"]))
+        answer = self._management.post(
+            f"{path}/release", {"keys": keys["keys"], "evidence": evidence.to_bytes()}
+        )
+        fds = [os.open(file, os.O_RDONLY | os.O_CLOEXEC) for file in inputs]
+        fds.append(os.open(output, os.O_RDWR | os.O_CLOEXEC))
+        try:
+            done = enclave.call(RUN, cbor.encode({"box": answer["box"]}), fds)
+        finally:
+            for fd in fds:
+                os.close(fd)
+        return _bytes(_value(done)["receipt"])
+
+    def _platform_evidence(self) -> bytes:
+        if time.monotonic() - self._platform_at >= PLATFORM_EVIDENCE_AGE_S:
+            self._platform = self._isolation.evidence(os.urandom(32))
+            self._platform_at = time.monotonic()
+        return self._platform
+
+    def _file(self, kind: Kind, name: str) -> Path:
+        if self._store is not None:
+            return self._store.path(kind, name)
+        target = self._cache_folder / kind / name
+        if not target.exists():
+            fresh = target.with_suffix(".new")
+            self._management.download(kind, name, fresh)
+            fresh.replace(target)
+        return target
+
+    def _keep_result(self, name: str, output: Path) -> None:
+        if self._store is not None:
+            with output.open("rb") as source:
+                self._store.put_file("objects", name, source)
+        else:
+            self._management.upload("objects", name, output)
+
+    @contextlib.contextmanager
+    def _alive(self, path: str) -> Iterator[None]:
+        """Tell the management node that the attempt goes on, while it does."""
+        ended = threading.Event()
+
+        def tell() -> None:
+            while not ended.wait(LEASE_S / 3):
+                with contextlib.suppress(StrongroomError):
+                    self._management.post(f"{path}/alive", {})
+
+        teller = threading.Thread(target=tell, daemon=True)
+        teller.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            teller.join()
+
+
+def _value(data: bytes) -> dict[str, object]:
+    value = cbor.decode(data)
+    if not isinstance(value, dict):
+        message = "an answer is not a map"
+        raise Malformed(message)
+    return value
+
+
+def _bytes(value: object) -> bytes:
+    if not isinstance(value, bytes):
+        message = "an answer holds something other than bytes"
+        raise Malformed(message)
+    return value

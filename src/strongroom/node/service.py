@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The management node's HTTP service: opaque messages, ciphertext, the public log.
+
+Every path carries what anyone may see. What only parties may see is inside the
+boxes of `/v1/messages`, which the broker's enclave alone opens.
+"""
+
+from collections.abc import Awaitable, Callable
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import FileResponse
+from starlette.concurrency import run_in_threadpool
+
+from strongroom.application.broker import Method
+from strongroom.core.codec import cbor
+from strongroom.core.rats import Evidence
+from strongroom.errors import (
+    LimitReached,
+    Malformed,
+    NotFound,
+    Refused,
+    StrongroomError,
+    Unavailable,
+)
+from strongroom.node.broker_host import BrokerHost
+from strongroom.node.launch import LaunchPolicies
+from strongroom.node.leases import Leases
+from strongroom.node.store import Kind, Store
+
+CBOR = "application/cbor"
+MAX_BODY_BYTES = 8 << 20
+POLL_S = 5.0
+"""How long a compute node's question for work may wait for an answer."""
+_STATUS: dict[type[StrongroomError], int] = {
+    Malformed: 400,
+    Refused: 403,
+    NotFound: 404,
+    LimitReached: 413,
+    Unavailable: 503,
+}
+
+
+def create_app(
+    host: BrokerHost, store: Store, room: bytes, policies: LaunchPolicies, kind: str
+) -> FastAPI:
+    """Return the ASGI application of one management node.
+
+    Args:
+        host: the broker in its enclave.
+        store: ciphertexts and bundles.
+        room: the signed room file.
+        policies: the launch policy that monitors ask for.
+        kind: the kind of the platform under the broker.
+    """
+    app = FastAPI(title="Strongroom management node", docs_url=None, redoc_url=None)
+    leases = Leases(host)
+    app.add_exception_handler(StrongroomError, _error_response)
+    _add_public_paths(app, host, room, policies, kind)
+    _add_message_path(app, host, leases)
+    _add_store_paths(app, store)
+    _add_node_paths(app, host, leases)
+    return app
+
+
+async def _error_response(_: Request, error: Exception) -> Response:
+    value = error.to_value() if isinstance(error, StrongroomError) else {}
+    status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 409)
+    return Response(cbor.encode(value), status, media_type=CBOR)
+
+
+def _reply(value: object) -> Response:
+    return Response(cbor.encode(value), media_type=CBOR)
+
+
+async def _body(request: Request) -> dict[str, object]:
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > MAX_BODY_BYTES:
+            message = f"a message is at most {MAX_BODY_BYTES} bytes"
+            raise LimitReached(message)
+    value = cbor.decode(bytes(body))
+    if not isinstance(value, dict):
+        message = "a message is a CBOR map"
+        raise Malformed(message)
+    return value
+
+
+def _nonce(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text)
+    except ValueError as error:
+        message = "a nonce is written in hex"
+        raise Malformed(message) from error
+
+
+def _add_public_paths(
+    app: FastAPI, host: BrokerHost, room: bytes, policies: LaunchPolicies, kind: str
+) -> None:
+    @app.get("/v1/room")
+    async def get_room() -> Response:
+        return Response(room, media_type=CBOR)
+
+    @app.get("/v1/hello")
+    def hello(nonce: str) -> Response:
+        fresh = _nonce(nonce)
+        answer = host.call(Method.HELLO, {"nonce": fresh})
+        evidence = Evidence(
+            kind=kind, platform=host.platform_evidence(fresh), app=_bytes(answer["app"])
+        )
+        return _reply({"public": answer["public"], "evidence": evidence.to_bytes()})
+
+    @app.get("/v1/log/{path:path}")
+    def log(path: str) -> Response:
+        data = host.call(Method.LOG, {"path": path})["data"]
+        return Response(_bytes(data), media_type="application/octet-stream")
+
+    @app.get("/v1/launch-policy")
+    async def launch_policy() -> Response:
+        return Response(policies.newest(), media_type=CBOR)
+
+    @app.put("/v1/launch-policy")
+    async def put_launch_policy(request: Request) -> Response:
+        policies.put(await request.body())
+        return _reply({})
+
+
+def _add_message_path(app: FastAPI, host: BrokerHost, leases: Leases) -> None:
+    @app.post("/v1/messages")
+    async def message(request: Request) -> Response:
+        value = await _body(request)
+        answer = await run_in_threadpool(host.call, Method.MESSAGE, {"box": value.get("box")})
+        if answer["tickets"]:
+            leases.announce()
+        return _reply({"box": answer["box"]})
+
+
+def _add_store_paths(app: FastAPI, store: Store) -> None:
+    def paths(kind: Kind) -> None:
+        @app.put(f"/v1/{kind}/{{name}}")
+        async def put(name: str, request: Request) -> Response:
+            return _reply({"length": await store.put(kind, name, request.stream())})
+
+        @app.get(f"/v1/{kind}/{{name}}")
+        async def get(name: str) -> Response:
+            path = store.path(kind, name)
+            return FileResponse(path, media_type="application/octet-stream")
+
+    paths("objects")
+    paths("bundles")
+
+
+def _add_node_paths(app: FastAPI, host: BrokerHost, leases: Leases) -> None:
+    def attempt(
+        path: str, act: Callable[[int, str, dict[str, object]], dict[str, object]]
+    ) -> Callable[[str, int, Request], Awaitable[Response]]:
+        async def handle(task: str, number: int, request: Request) -> Response:
+            value = await _body(request)
+            return _reply(await run_in_threadpool(act, number, task, value))
+
+        app.post(f"/v1/attempts/{{task}}/{{number}}/{path}")(handle)
+        return handle
+
+    def ask(method: Method, number: int, task: str, value: dict[str, object]) -> dict[str, object]:
+        return host.call(method, {**value, "task": task, "attempt": number})
+
+    @app.post("/v1/tickets")
+    def tickets() -> Response:
+        return _reply({"tickets": leases.take(POLL_S)})
+
+    def alive(number: int, task: str, _: dict[str, object]) -> dict[str, object]:
+        leases.renew(task, number)
+        return {}
+
+    def release(number: int, task: str, value: dict[str, object]) -> dict[str, object]:
+        return ask(Method.RELEASE, number, task, value)
+
+    def complete(number: int, task: str, value: dict[str, object]) -> dict[str, object]:
+        answer = ask(Method.COMPLETE, number, task, value)
+        leases.end(task, number)
+        return answer
+
+    def failed(number: int, task: str, value: dict[str, object]) -> dict[str, object]:
+        leases.end(task, number)
+        return ask(Method.FAILED, number, task, value)
+
+    for path, act in (
+        ("alive", alive),
+        ("release", release),
+        ("complete", complete),
+        ("failed", failed),
+    ):
+        attempt(path, act)
+
+
+def _bytes(value: object) -> bytes:
+    if not isinstance(value, bytes):
+        message = "the broker answered with something other than bytes"
+        raise Malformed(message)
+    return value
