@@ -62,16 +62,16 @@ _NOT_ASKED = 2
 _FEMALE = (
     "Ada Alma Bess Clara Dora Edith Effie Elsie Flora Greta Hilda Ida Iris Lena Lotta "
     "Mabel Nell Olive Orla Pearl Rhoda Stella Thea Una Vera Willa Xenia Zelda"
-).split()
+)
 _MALE = (
     "Abel Amos Basil Cyrus Dean Edgar Emil Felix Gus Hugo Ivan Jonas Karl Leo Linus "
     "Milo Ned Orson Otis Percy Quincy Rufus Silas Theo Ulric Vernon Wade Zeno"
-).split()
+)
 _FAMILY = (
     "Ashdown Birchall Calder Dunmore Elmwood Fairlie Garside Hartwell Inglewood Jessop "
     "Kirkby Langdale Marlowe Northcote Oakden Penrose Quayle Ravensby Selwick Thornby "
     "Underhill Varley Westbrook Yardley Aldworth Brockway Cresswell Dalby Eastgate Foss"
-).split()
+)
 _AREAS = (201, 212, 303, 312, 404, 415, 503, 512, 602, 617, 702, 713, 801, 816, 904)
 
 
@@ -113,10 +113,11 @@ def persons() -> list[Person]:
 
 def identity(number: int, sex: str) -> dict[str, str]:
     """Return made-up identity elements; no two numbers share a national id."""
-    first = _MALE if sex == "male" else _FEMALE
+    first = (_MALE if sex == "male" else _FEMALE).split()
+    family = _FAMILY.split()
     name = (
         first[pick("first name", number, len(first))],
-        _FAMILY[pick("family name", number, len(_FAMILY))],
+        family[pick("family name", number, len(family))],
     )
     # A multiplier without the factors 2 and 5 makes this a permutation of six digits.
     serial = f"{(number * 611_953 + 104_729) % 1_000_000:06}"
@@ -155,8 +156,8 @@ def applicants(everyone: Iterable[Person]) -> list[dict[str, object]]:
         {"expected": conclusion, "applicant": identity(number, sexes[number])}
         for conclusion, number in DEMO.items()
     ]
-    unknown = {"expected": "refer", "applicant": identity(UNKNOWN_NUMBER, "female")}
-    return [*known, unknown]
+    nobody = identity(UNKNOWN_NUMBER, "female")
+    return [*known, {"expected": "refer", "applicant": nobody}]
 
 
 def main() -> None:

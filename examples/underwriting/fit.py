@@ -19,11 +19,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from scipy.optimize import minimize
-from sklearn.metrics import roc_auc_score
-
 from examples.underwriting.app import underwrite as app
 from examples.underwriting.data import CITATION, Person, persons, pick
+from scipy.optimize import minimize
+from sklearn.metrics import roc_auc_score
 
 Array = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
@@ -138,10 +137,12 @@ def main() -> None:
     folds, ages = cross_validate(public)
     model = fit(public)
     out.write_text(json.dumps(model, indent=1) + "\n", encoding="utf-8")
+    deaths = sum(person.died for person in public)
     sys.stdout.write(
-        f"fitted on {len(public)} public persons, {sum(p.died for p in public)} deaths\n"
+        f"fitted on {len(public)} public persons, {deaths} deaths\n"
         f"AUC, {FOLDS}-fold cross-validated: {np.mean(folds):.3f}"
-        f" (folds {min(folds):.3f} to {max(folds):.3f}); age alone {np.mean(ages):.3f}\n"
+        f" (folds {min(folds):.3f} to {max(folds):.3f})"
+        f"; age alone {np.mean(ages):.3f}\n"
         f"AUC, {len(patients)} hospital patients: {auc(model, patients):.3f}"
         f"; age alone {age_auc(patients):.3f}\n"
         f"{_observed_over_expected(model, patients)}\n"

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# ruff: noqa: D103  a test's name is its sentence
 """The underwriting model and its data (AS-3), without an enclave around them."""
 
 import collections
@@ -18,9 +19,11 @@ sys.path.insert(0, str(ROOT))
 
 from examples.underwriting import data, fit  # noqa: E402
 from examples.underwriting.app import underwrite as app  # noqa: E402
+
 from strongroom.application import sdk  # noqa: E402
 
-CONCLUSIONS = {"accept", "accept-with-loading", "refer", "decline"}
+SEVERITY = ["accept", "accept-with-loading", "refer", "decline"]
+CONCLUSIONS = set(SEVERITY)
 REASONS = {
     "none",
     "cardiovascular",
@@ -139,10 +142,20 @@ def test_mortality_rises_with_age_and_a_typical_peer_has_ratio_one(
     assert app.mortality_ratio(model, typical) == pytest.approx(1)
 
 
-def test_very_high_burden_is_declined_for_its_class(model: app.Model) -> None:
-    ill = healthy() | {"systolic_mmhg": 230.0, "high_blood_pressure": 1.0}
-    answer = app.conclude(model, ill, found=True)
-    assert answer == {"conclusion": "decline", "reason_class": "cardiovascular"}
+def test_higher_pressure_never_gets_a_milder_conclusion(model: app.Model) -> None:
+    typical = app.peers(model, healthy())["typical"]
+    usual = healthy() | {
+        "cigarettes_per_day": typical["cigarettes_per_day"],
+        "smoking_years": 45 * typical["share_of_life_smoked"],
+    }
+    answers = [
+        app.conclude(model, usual | {"systolic_mmhg": float(mmhg)}, found=True)
+        for mmhg in range(100, 400, 10)
+    ]
+    severity = [SEVERITY.index(answer["conclusion"]) for answer in answers]
+    assert severity == sorted(severity)
+    assert set(severity) == {0, 1, 2, 3}
+    assert {a["reason_class"] for a in answers} == {"none", "cardiovascular"}
 
 
 @pytest.mark.parametrize("name", app.NEEDED)
@@ -154,13 +167,14 @@ def test_a_missing_basic_value_is_referred(model: app.Model, name: str) -> None:
 def test_demo_applicants_get_their_conclusions(
     model: app.Model, everyone: list[data.Person], hospitals: list[pa.Table]
 ) -> None:
-    known = dict(data.DEMO)
-    for conclusion, number in known.items():
-        person = next(p for p in everyone if p.number == number)
+    by_number = {person.number: person for person in everyone}
+    for conclusion, number in data.DEMO.items():
+        person = by_number[number]
         applicant = data.identity(number, person.sex)
         assert not person.is_public
         assert ask(model, hospitals, applicant)["conclusion"] == conclusion
-    assert set(known) == CONCLUSIONS
+    assert set(data.DEMO) == CONCLUSIONS
+    assert len({by_number[number].hospital for number in data.DEMO.values()}) == 3
     assert data.UNKNOWN_NUMBER not in {person.number for person in everyone}
     unknown = data.identity(data.UNKNOWN_NUMBER, "female")
     nothing = {"conclusion": "refer", "reason_class": "no-record"}

@@ -96,6 +96,8 @@ def read_manifest(
     top = _Table(source, "")
     app, entries = top.table("app"), top.table("entry")
     top.end()
+    if app.text("kind", "task") != "task":
+        raise _wrong("app.kind", '"task"')
     digest = suite(suite_id).digest
     manifest = Manifest(
         suite=suite_id,

@@ -55,13 +55,13 @@ class Home:
             message = f"{self.root} already holds an identity"
             raise Conflict(message)
         identity = Identity.generate(name, suite_id, os.urandom)
-        self._write("identity", identity.lock(passphrase, os.urandom))
-        self._write("policy", DEFAULT_POLICY.to_bytes())
+        self.write("identity", identity.lock(passphrase, os.urandom))
+        self.write("policy", DEFAULT_POLICY.to_bytes())
         return identity.public
 
     def public_identity(self) -> PublicIdentity:
         """Return what others know of the party; needs no passphrase."""
-        return Keystore.from_bytes(self._read("identity")).public
+        return Keystore.from_bytes(self.read("identity")).public
 
     def unlock(self, passphrase: bytes) -> Identity:
         """Return the party's identity.
@@ -70,7 +70,7 @@ class Home:
             NotFound: no identity here.
             Refused: a wrong passphrase.
         """
-        return Identity.unlock(self._read("identity"), passphrase)
+        return Identity.unlock(self.read("identity"), passphrase)
 
     def join(self, signed_room: bytes, administrator_id: str | None = None) -> Room:
         """Take a room file as this party's room.
@@ -93,7 +93,7 @@ class Home:
                 got=room.administrator.id,
                 remedy="Get the room file from the administrator that you know.",
             )
-        self._write("room", signed_room)
+        self.write("room", signed_room)
         return room
 
     def room(self) -> Room:
@@ -102,22 +102,22 @@ class Home:
         Raises:
             NotFound: it joined none.
         """
-        signed = self._read("room")
+        signed = self.read("room")
         claimed, _ = peek_record(Room, signed)
         return open_record(Room, signed, claimed.administrator.verifying)
 
     def policy(self) -> PartyPolicy:
         """Return what the party accepts."""
-        return PartyPolicy.from_bytes(self._read("policy"))
+        return PartyPolicy.from_bytes(self.read("policy"))
 
     def set_policy(self, policy: PartyPolicy) -> None:
         """Write down what the party accepts."""
-        self._write("policy", policy.to_bytes())
+        self.write("policy", policy.to_bytes())
 
     def keep_key(self, dataset: str, key: bytes) -> None:
         """Keep a data key, sealed to the party itself."""
         box = self.public_identity().recipient.seal(key, _KEY_INFO + dataset.encode())
-        self._write(f"keys/{dataset}", box)
+        self.write(f"keys/{dataset}", box)
 
     def data_key(self, dataset: str, identity: Identity) -> bytes:
         """Return the data key of one of the party's own datasets.
@@ -125,16 +125,22 @@ class Home:
         Raises:
             NotFound: the party did not seal that dataset here.
         """
-        return identity.kem.open(self._read(f"keys/{dataset}"), _KEY_INFO + dataset.encode())
+        return identity.kem.open(self.read(f"keys/{dataset}"), _KEY_INFO + dataset.encode())
 
-    def _read(self, name: str) -> bytes:
+    def read(self, name: str) -> bytes:
+        """Return one of the home's files.
+
+        Raises:
+            NotFound: it has none.
+        """
         try:
             return (self.root / name).read_bytes()
         except FileNotFoundError as error:
             message = f"{self.root} has no {name}"
             raise NotFound(message) from error
 
-    def _write(self, name: str, data: bytes) -> None:
+    def write(self, name: str, data: bytes) -> None:
+        """Write one of the home's files durably, for its owner only."""
         path = self.root / name
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         fresh = path.with_name(f".{path.name}.new")

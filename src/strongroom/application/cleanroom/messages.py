@@ -17,6 +17,8 @@ from strongroom.errors import Malformed, StrongroomError, error_from_value
 from strongroom.management.keys import Identity, PublicIdentity
 
 _INFO = b"strongroom/message/v1"
+_ANSWER_KEY_INFO = b"strongroom/answer-key/v1"
+_NONCE_KEY_INFO = b"strongroom/answer-nonce/v1"
 REQUEST_ID_BYTES = 16
 
 
@@ -73,14 +75,20 @@ def open_request(box: bytes, broker: KemKey) -> OpenedRequest:
 
 
 def seal_answer(request: Request, row: Suite, answer: object) -> bytes:
-    """Encrypt an answer value or an error under the request's own key."""
+    """Encrypt an answer value or an error under the request's own key.
+
+    The nonce is a MAC of the plaintext: whoever replays a request and so gets
+    another answer to it never sees one nonce with two plaintexts.
+    """
     value = (
         {"error": answer.to_value()}
         if isinstance(answer, StrongroomError)
         else {"answer": answer}
     )
-    aead = row.aead(request.reply_key)
-    return aead.encrypt(bytes(row.nonce_bytes), cbor.encode(value), request.request_id)
+    plain = cbor.encode(value)
+    key, nonce_key = _answer_keys(request, row)
+    nonce = row.mac(nonce_key, plain)[: row.nonce_bytes]
+    return nonce + row.aead(key).encrypt(nonce, plain, request.request_id)
 
 
 def open_answer(request: Request, row: Suite, sealed: bytes) -> object:
@@ -90,16 +98,29 @@ def open_answer(request: Request, row: Suite, sealed: bytes) -> object:
         Tampered: not an answer to this request.
         StrongroomError: the error that the broker answered with.
     """
-    plain = row.aead(request.reply_key).decrypt(
-        bytes(row.nonce_bytes), sealed, request.request_id
-    )
-    value = cbor.decode(plain)
+    nonce, text = sealed[: row.nonce_bytes], sealed[row.nonce_bytes :]
+    key, _ = _answer_keys(request, row)
+    if len(nonce) != row.nonce_bytes:
+        message = "the broker's answer is too short to be one"
+        raise Malformed(message)
+    value = cbor.decode(row.aead(key).decrypt(nonce, text, request.request_id))
     if isinstance(value, dict) and set(value) == {"answer"}:
         return value["answer"]
     if isinstance(value, dict) and set(value) == {"error"}:
         raise error_from_value(value["error"])
     message = "the broker's answer is neither an answer nor an error"
     raise Malformed(message)
+
+
+def _answer_keys(request: Request, row: Suite) -> tuple[bytes, bytes]:
+    key = request.reply_key
+    if len(key) != row.aead_key_bytes:
+        message = f"an answer key of suite {row.id} has {row.aead_key_bytes} bytes"
+        raise Malformed(message)
+    return (
+        row.hkdf_expand(key, _ANSWER_KEY_INFO, row.aead_key_bytes),
+        row.hkdf_expand(key, _NONCE_KEY_INFO, row.digest_bytes),
+    )
 
 
 def new_request(

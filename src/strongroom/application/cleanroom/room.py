@@ -9,6 +9,7 @@ the broker's evidence is appraised against.
 from dataclasses import dataclass
 
 from strongroom.core.codec.record import Record
+from strongroom.core.crypto import suite
 from strongroom.core.rats import AppraisalPolicy, AppRule, Endorsements
 from strongroom.management.keys import PublicIdentity
 
@@ -62,3 +63,13 @@ class Room(Record):
             min_firmware_svn=1,
             apps=(app,),
         )
+
+
+def task_app_rule(room: Room, app: str) -> AppRule:
+    """Return the rule for an app that runs tasks, which takes no configuration.
+
+    Args:
+        room: for its suite.
+        app: the app's measurement in hex.
+    """
+    return AppRule.measured(bytes.fromhex(app), config=suite(room.suite).digest(b""))

@@ -10,8 +10,14 @@ from typing import Literal
 
 from strongroom.core.codec.bundle import EntryPoint
 from strongroom.core.codec.record import Record
+from strongroom.core.crypto import Suite
+from strongroom.errors import Malformed
 from strongroom.management.keys import PublicIdentity
 
+RELEASE_INFO = b"strongroom/release/v1"
+"""What the box of a `Release` is bound to."""
+
+NONCE_BYTES = 32
 TaskState = Literal["waiting", "released", "done", "failed"]
 
 
@@ -19,8 +25,8 @@ TaskState = Literal["waiting", "released", "done", "failed"]
 class TaskRequest(Record):
     """What a demander asks; `values` are the request's own arguments as CBOR.
 
-    `nonce` is 32 fresh bytes: it names the task and keys the digest of `values` in
-    the receipt, so that nobody else can guess them from it.
+    `nonce` is 32 fresh bytes: it makes the task's id unique and keys the digest of
+    `values` in the receipt, so that nobody else can guess them from either.
     """
 
     TYPE = "strongroom/task-request/v1"
@@ -29,6 +35,15 @@ class TaskRequest(Record):
     entry_point: str
     values: bytes
     nonce: bytes
+
+    def __post_init__(self) -> None:
+        if len(self.nonce) != NONCE_BYTES:
+            message = f"a task request's nonce has {NONCE_BYTES} bytes"
+            raise Malformed(message)
+
+    def task_id(self, row: Suite) -> str:
+        """Sixty-four hex digits that name the task and tell nothing of it."""
+        return row.digest(self.to_bytes())[:32].hex()
 
 
 @dataclass(frozen=True)

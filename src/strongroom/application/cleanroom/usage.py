@@ -20,7 +20,8 @@ class UsageTerms(Record):
 
     `apps` are measurements in hex, `recipients` party ids, `purposes` and
     `entry_points` names, `fields` the only result fields that may leave.
-    `max_uses` counts releases of this dataset, all agreements together.
+    `max_uses` counts the tasks that this dataset is released to, all agreements
+    together; a further attempt at the same task is not a further use.
     """
 
     purposes: tuple[str, ...]

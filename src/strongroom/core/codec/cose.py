@@ -19,6 +19,7 @@ TAG = b"\xd2"
 """CBOR tag 18, COSE_Sign1, in its one-byte form; `cbor` itself refuses tags."""
 
 _ALG, _KID, _TYP, _SUITE = 1, 4, 16, -70000
+_PARTS = 4
 
 
 @dataclass(frozen=True)
@@ -43,17 +44,14 @@ class Sign1:
         if data[:1] != TAG:
             message = "these bytes are not a tagged COSE_Sign1 (RFC 9052)"
             raise Malformed(message)
-        match cbor.decode(data[1:]):
-            case [
-                bytes() as protected,
-                dict() as open_header,
-                bytes() as payload,
-                bytes() as signature,
-            ] if not open_header:
-                pass
-            case _:
-                message = "COSE_Sign1: expected [protected, {}, payload, signature]"
-                raise Malformed(message)
+        parts = cbor.decode(data[1:])
+        if not isinstance(parts, list) or len(parts) != _PARTS or parts[1] != {}:
+            message = "COSE_Sign1: expected [protected, {}, payload, signature]"
+            raise Malformed(message)
+        protected, _, payload, signature = parts
+        if not all(isinstance(part, bytes) for part in (protected, payload, signature)):
+            message = "COSE_Sign1: protected, payload and signature are bytes"
+            raise Malformed(message)
         typ, suite_id, key_id = _parse_header(protected)
         return cls(typ, suite_id, key_id, payload, signature, protected)
 
@@ -68,12 +66,14 @@ class Sign1:
             Untrusted: one of them does not hold.
         """
         if self.typ != typ:
-            raise _untrusted("cose.type", f"a statement of type {typ}", self.typ)
+            raise _untrusted(
+                rule="cose.type", expected=f"a statement of type {typ}", got=self.typ
+            )
         if (self.suite_id, self.key_id) != (key.suite_id, key.key_id):
             raise _untrusted(
-                "cose.key",
-                f"{key.suite_id} key {key.key_id.hex()[:16]}",
-                f"{self.suite_id} key {self.key_id.hex()[:16]}",
+                rule="cose.key",
+                expected=f"{key.suite_id} key {key.key_id.hex()[:16]}",
+                got=f"{self.suite_id} key {self.key_id.hex()[:16]}",
             )
         try:
             key.verify(
@@ -81,9 +81,9 @@ class Sign1:
             )
         except Untrusted as error:
             raise _untrusted(
-                "cose.signature",
-                f"a signature by {key.key_id.hex()[:16]} over this statement",
-                "one that does not verify",
+                rule="cose.signature",
+                expected=f"a signature by {key.key_id.hex()[:16]} over this statement",
+                got="one that does not verify",
             ) from error
         return self.payload
 
@@ -133,10 +133,10 @@ def _sig_structure(protected: bytes, aad: bytes, payload: bytes) -> bytes:
     return cbor.encode(["Signature1", protected, aad, payload])
 
 
-def _untrusted(rule: str, expected: str, got: str) -> Untrusted:
+def _untrusted(*, rule: str, expected: str, got: str) -> Untrusted:
     refusal = Untrusted.because(
-        rule,
-        "core",
+        rule=rule,
+        owner="core",
         expected=expected,
         got=got,
         remedy="Get the statement again from the one who should have signed it.",

@@ -110,7 +110,7 @@ class TilePath:
             int(index.replace("/", "").replace("x", "")),
             parse_number(width, TILE_WIDTH - 1) if partial else TILE_WIDTH,
         )
-        if tile.path != path:
+        if tile.path != path or not tile.width:
             message = "a tile path has no needless zeroes"
             raise Malformed(message)
         return tile

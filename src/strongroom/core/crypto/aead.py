@@ -105,8 +105,8 @@ class AesGcm(Aead):
 def tampered() -> Tampered:
     """Return the one answer to every failed decryption."""
     refusal = Tampered.because(
-        "aead.tag",
-        "core",
+        rule="aead.tag",
+        owner="core",
         expected="data, associated data, nonce and key as they were sealed",
         got="a tag that does not match",
         remedy="Get the original again, or the key it was sealed with.",

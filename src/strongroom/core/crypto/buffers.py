@@ -17,21 +17,22 @@ _SIMPLE, _WRITABLE = 0, 1
 
 
 class _PyBuffer(ctypes.Structure):
-    """`Py_buffer` of the CPython stable ABI (PEP 688 and before)."""
+    """`Py_buffer` of the CPython stable ABI."""
 
-    _fields_ = (
-        ("buf", ctypes.c_void_p),
-        ("obj", ctypes.c_void_p),
-        ("len", ctypes.c_ssize_t),
-        ("itemsize", ctypes.c_ssize_t),
-        ("readonly", ctypes.c_int),
-        ("ndim", ctypes.c_int),
-        ("format", ctypes.c_void_p),
-        ("shape", ctypes.c_void_p),
-        ("strides", ctypes.c_void_p),
-        ("suboffsets", ctypes.c_void_p),
-        ("internal", ctypes.c_void_p),
-    )
+
+_PyBuffer._fields_ = (
+    ("buf", ctypes.c_void_p),
+    ("obj", ctypes.c_void_p),
+    ("len", ctypes.c_ssize_t),
+    ("itemsize", ctypes.c_ssize_t),
+    ("readonly", ctypes.c_int),
+    ("ndim", ctypes.c_int),
+    ("format", ctypes.c_void_p),
+    ("shape", ctypes.c_void_p),
+    ("strides", ctypes.c_void_p),
+    ("suboffsets", ctypes.c_void_p),
+    ("internal", ctypes.c_void_p),
+)
 
 
 _get = ctypes.pythonapi.PyObject_GetBuffer

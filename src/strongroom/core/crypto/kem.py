@@ -19,12 +19,11 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import (
     X25519PrivateKey,
     X25519PublicKey,
 )
-from typing_extensions import override
 
 from strongroom.core.crypto.aead import tampered
 from strongroom.core.crypto.buffers import Buffer
 from strongroom.core.crypto.hashing import SHA384, Hashing
-from strongroom.core.crypto.resting import resting
+from strongroom.core.crypto.resting import check_seed, resting
 from strongroom.core.crypto.signing import KEY_ID_BYTES
 from strongroom.errors import Malformed
 
@@ -95,13 +94,12 @@ class HybridKemPublic(KemPublic):
     suite_id = "intl"
     _hashing = SHA384
 
-    @override
     def _check(self) -> None:
         if len(self.raw) != _MLKEM_BYTES + _X25519_BYTES:
             expected = _MLKEM_BYTES + _X25519_BYTES
             message = f"a key for boxes is {expected} bytes, not {len(self.raw)}"
             raise Malformed(message)
-        try:
+        try:  # only sealing finds an X25519 point of small order (RFC 7748 section 6.1)
             self.seal(b"", b"check")
         except ValueError as error:
             message = "these bytes are not a usable ML-KEM-768 and X25519 key"
@@ -114,8 +112,8 @@ class HybridKemPublic(KemPublic):
             X25519PublicKey.from_public_bytes(self.raw[_MLKEM_BYTES:]),
         )
 
-    @override
     def seal(self, plaintext: Buffer, info: bytes) -> bytes:
+        """Return `enc || ct` of RFC 9180 section 6.1."""
         return _HPKE.encrypt(plaintext, self._key, info)
 
 
@@ -125,7 +123,8 @@ class HybridKemKey(KemKey):
     SEED_BYTES = _MLKEM_SEED_BYTES + _X25519_BYTES
 
     def __init__(self, seed: Buffer, *, transient: bool) -> None:
-        self._key = resting(_load, seed, self.SEED_BYTES, transient=transient)
+        check_seed(seed, self.SEED_BYTES)
+        self._key = resting(_load, seed, transient=transient)
         view = memoryview(seed)
         mlkem = MLKEM768PrivateKey.from_seed_bytes(view[:_MLKEM_SEED_BYTES])
         x25519 = X25519PrivateKey.from_private_bytes(view[_MLKEM_SEED_BYTES:])
@@ -134,8 +133,8 @@ class HybridKemKey(KemKey):
             + x25519.public_key().public_bytes_raw()
         )
 
-    @override
     def open(self, box: Buffer, info: bytes) -> bytes:
+        """Return what `seal` was given."""
         try:
             return _HPKE.decrypt(box, self._key(), info)
         except (InvalidTag, ValueError) as error:

@@ -58,13 +58,14 @@ _PROTOTYPES = {
 class Parameter(ctypes.Structure):
     """`OSSL_PARAM`; an all-zero one ends a list."""
 
-    _fields_ = (
-        ("key", _TEXT),
-        ("data_type", ctypes.c_uint),
-        ("data", POINTER),
-        ("data_size", SIZE),
-        ("return_size", SIZE),
-    )
+
+Parameter._fields_ = (
+    ("key", _TEXT),
+    ("data_type", ctypes.c_uint),
+    ("data", POINTER),
+    ("data_size", SIZE),
+    ("return_size", SIZE),
+)
 
 
 UNSIGNED, UTF8, OCTETS = 2, 4, 5
@@ -102,3 +103,9 @@ def sm2_group() -> int:
         )
         raise Misconfigured(message)
     return int(group)
+
+
+def failed(what: str) -> Misconfigured:
+    """Return the error for an operation that cannot fail on a sound machine."""
+    libcrypto().ERR_clear_error()
+    return Misconfigured(f"libcrypto could not {what} with SM2: update OpenSSL")

@@ -11,20 +11,14 @@ K = TypeVar("K")
 
 
 def resting(
-    load: Callable[[Buffer], K], seed: Buffer, seed_bytes: int, *, transient: bool
+    load: Callable[[Buffer], K], seed: Buffer, *, transient: bool
 ) -> Callable[[], K]:
     """Return what gives the library's key object for one operation.
 
     Kept, the object is made once and `seed` is forgotten. Transient, only a reference
     to `seed` is kept, which the caller holds in secret memory for as long as the key
     is used, and the object lives for one operation.
-
-    Raises:
-        Malformed: `seed` has the wrong length.
     """
-    if size(seed) != seed_bytes:
-        message = f"the seed is {size(seed)} bytes, not {seed_bytes}"
-        raise Malformed(message)
     if not transient:
         key = load(seed)
         return lambda: key
@@ -38,3 +32,14 @@ def resting(
         return load(seed)
 
     return fresh
+
+
+def check_seed(seed: Buffer, seed_bytes: int) -> None:
+    """Refuse a seed of the wrong length.
+
+    Raises:
+        Malformed: `seed` is not `seed_bytes` long.
+    """
+    if size(seed) != seed_bytes:
+        message = f"the seed is {size(seed)} bytes, not {seed_bytes}"
+        raise Malformed(message)

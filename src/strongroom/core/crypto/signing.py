@@ -5,7 +5,7 @@ A private key is a seed: the same seed gives the same key everywhere.
 """
 
 from abc import ABC, abstractmethod
-from functools import cached_property
+from functools import cached_property, partial
 from typing import ClassVar
 
 from cryptography.exceptions import InvalidSignature
@@ -13,12 +13,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import (
     Ed25519PrivateKey,
     Ed25519PublicKey,
 )
-from typing_extensions import override
 
-from strongroom.core.crypto import points, sm2
+from strongroom.core.crypto import points, sm2, sm2key
 from strongroom.core.crypto.buffers import Buffer
 from strongroom.core.crypto.hashing import SHA384, SM3, Hashing
-from strongroom.core.crypto.resting import resting
+from strongroom.core.crypto.resting import check_seed, resting
 from strongroom.errors import Untrusted
 
 KEY_ID_BYTES = 32
@@ -47,8 +46,8 @@ class VerifyingKey(ABC):
         """
         if not self._holds(signature, message):
             raise Untrusted.because(
-                "signature",
-                "core",
+                rule="signature",
+                owner="core",
                 expected=f"a signature by the key {self.key_id.hex()[:16]}",
                 got="one that does not verify",
                 remedy="Get the statement again from the one who signed it.",
@@ -95,7 +94,6 @@ class Ed25519VerifyingKey(VerifyingKey):
     suite_id = "intl"
     _hashing = SHA384
 
-    @override
     def _check(self) -> None:
         points.check_ed25519(self.raw)
 
@@ -103,7 +101,6 @@ class Ed25519VerifyingKey(VerifyingKey):
     def _key(self) -> Ed25519PublicKey:
         return Ed25519PublicKey.from_public_bytes(self.raw)
 
-    @override
     def _holds(self, signature: bytes, message: Buffer) -> bool:
         try:
             self._key.verify(signature, message)
@@ -118,12 +115,13 @@ class Ed25519SigningKey(SigningKey):
     SEED_BYTES = 32
 
     def __init__(self, seed: Buffer, *, transient: bool) -> None:
+        check_seed(seed, self.SEED_BYTES)
         load = Ed25519PrivateKey.from_private_bytes
-        self._key = resting(load, seed, self.SEED_BYTES, transient=transient)
+        self._key = resting(load, seed, transient=transient)
         self.public = Ed25519VerifyingKey(self._key().public_key().public_bytes_raw())
 
-    @override
     def sign(self, message: Buffer) -> bytes:
+        """Return R || S of RFC 8032."""
         return self._key().sign(message)
 
 
@@ -133,15 +131,13 @@ class Sm2VerifyingKey(VerifyingKey):
     suite_id = "sm"
     _hashing = SM3
 
-    @override
     def _check(self) -> None:
         points.check_sm2(self.raw)
 
     @cached_property
-    def _key(self) -> sm2.Key:
-        return sm2.public_key(self.raw)
+    def _key(self) -> sm2key.Key:
+        return sm2key.public_key(self.raw)
 
-    @override
     def _holds(self, signature: bytes, message: Buffer) -> bool:
         return sm2.verify(self._key, signature, message)
 
@@ -149,18 +145,14 @@ class Sm2VerifyingKey(VerifyingKey):
 class Sm2SigningKey(SigningKey):
     """A seed of 40 bytes; signatures are DER of GB/T 35276."""
 
-    SEED_BYTES = sm2.SEED_BYTES
+    SEED_BYTES = sm2key.SEED_BYTES
 
     def __init__(self, seed: Buffer, *, transient: bool) -> None:
-        self._public = b""
-        self._key = resting(self._load, seed, self.SEED_BYTES, transient=transient)
-        self.public = Sm2VerifyingKey(self._public or sm2.public_from_seed(seed))
-        self._public = self.public.raw
+        check_seed(seed, self.SEED_BYTES)
+        self.public = Sm2VerifyingKey(sm2key.public_from_seed(seed))
+        load = partial(sm2key.private_key, self.public.raw)
+        self._key = resting(load, seed, transient=transient)
 
-    def _load(self, seed: Buffer) -> sm2.Key:
-        self._public = self._public or sm2.public_from_seed(seed)
-        return sm2.private_key(seed, self._public)
-
-    @override
     def sign(self, message: Buffer) -> bytes:
+        """Return the DER of r and s."""
         return sm2.sign(self._key(), message)

@@ -153,7 +153,7 @@ class PortableSm4Gcm(Aead):
 
     def __init__(self, key: Buffer) -> None:
         check_key(key, KEY_BYTES)
-        self._algorithm = SM4(key)
+        self._algorithm = SM4(bytes(key))
 
     def _encrypt_into(
         self, nonce: Buffer, data: Buffer, aad: Buffer, out: bytearray | memoryview

@@ -121,12 +121,12 @@ class Suite:
 
 
 def _scrypt(passphrase: bytes, salt: bytes) -> bytes:
-    """scrypt (RFC 7914): 128 MiB and about half a second."""
+    """Stretch by scrypt (RFC 7914): 128 MiB and about half a second."""
     return Scrypt(salt, AesGcm.KEY_BYTES, n=2**17, r=8, p=1).derive(passphrase)
 
 
 def _pbkdf2_sm3(passphrase: bytes, salt: bytes) -> bytes:
-    """PBKDF2 (RFC 8018, GM/T 0091) with HMAC-SM3: about half a second."""
+    """Stretch by PBKDF2 (RFC 8018, GM/T 0091) with HMAC-SM3: about half a second."""
     return PBKDF2HMAC(SM3.algorithm, 16, salt, 600_000).derive(passphrase)
 
 

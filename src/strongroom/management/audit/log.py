@@ -8,7 +8,7 @@ from the stored bundles, then compares its root with the last checkpoint.
 
 from collections.abc import Iterable, Iterator
 
-from strongroom.core.codec.merkle import Tree, tree_hash
+from strongroom.core.codec.merkle import Tree, TreeHash, tree_hash
 from strongroom.core.codec.tlog import (
     MAX_ENTRY_BYTES,
     TILE_WIDTH,
@@ -41,6 +41,11 @@ class AuditLog:
         for data in entries:
             LogEntry.from_bytes(data)
             self._append(data)
+
+    @property
+    def hashing(self) -> TreeHash:
+        """The hash of the tree, for whoever checks the proofs."""
+        return self._tree.hashing
 
     @property
     def size(self) -> int:

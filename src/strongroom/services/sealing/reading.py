@@ -20,7 +20,9 @@ class SealedFile:
     """
 
     def __init__(self, fd: int, key: Buffer, *, threads: int = 1) -> None:
-        """Open a file; the header is checked now, each segment when it is read.
+        """Open a file; header and last segment, so its length, are checked now.
+
+        Every other segment is checked when it is read.
 
         Args:
             fd: its descriptor, which stays the caller's and must stay open.
@@ -47,6 +49,7 @@ class SealedFile:
         self._sealed = [self._buffer(body) for _ in range(max(1, threads))]
         self._plain = self._buffer(body)
         self._kept: tuple[int, int] | None = None
+        self._segment(self._count - 1)
 
     def _buffer(self, most: int) -> memoryview:
         return memoryview(bytearray(min(self._opener.segment_bytes, most)))
@@ -102,6 +105,8 @@ class SealedFile:
         if end <= offset:
             return 0
         stop = self._count if end == self.length else end // self._text
+        if self._kept is not None and self._kept[0] == stop - 1:
+            stop -= 1
         whole = range(-(-offset // self._text), stop)
         for position in {offset // self._text, (end - 1) // self._text}:
             if position not in whole:
@@ -138,9 +143,10 @@ class SealedFile:
         with ThreadPoolExecutor(lanes) as pool:
             ahead = deque(pool.submit(run, n) for n in range(min(lanes, self._count)))
             for following in range(lanes, self._count + lanes):
-                yield ahead.popleft().result()
+                ready = ahead.popleft().result()
                 if following < self._count:
                     ahead.append(pool.submit(run, following))
+                yield ready
 
     def _segment(self, position: int) -> memoryview:
         """Return the text of one segment; the last one asked for is kept."""

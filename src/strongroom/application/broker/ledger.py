@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Journal, state and audit log, moving together or not at all (LOG-2).
+
+Every event is one journal frame and one entry of the transparency log, so a log
+index is a frame number, and the log can claim nothing that the state did not do.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from strongroom.application.broker.config import BrokerConfig
+from strongroom.application.broker.events import (
+    Event,
+    Genesis,
+    Noted,
+    apply,
+    read_event,
+)
+from strongroom.application.broker.journal import Journal
+from strongroom.application.broker.state import Keys, Mark, State
+from strongroom.core.codec import cbor
+from strongroom.core.crypto import Suite, suite
+from strongroom.core.rats import EnclaveGate
+from strongroom.errors import Malformed, Misconfigured, StrongroomError
+from strongroom.management.audit import AuditLog, Category, LogEntry, Outcome
+
+_MAX_RULES_TEXT = 256
+BROKER = "broker"
+
+
+@dataclass(frozen=True)
+class Record:
+    """What the audit log says of an event, but for time and outcome."""
+
+    category: Category
+    action: str
+    subject: str
+    object: str
+    detail: Mapping[str, str] = field(default_factory=dict)
+
+
+class Ledger:
+    """The broker's state with its memory and its witness; made by `open` only."""
+
+    def __init__(self, gate: EnclaveGate, config: BrokerConfig) -> None:
+        self.gate = gate
+        self.config = config
+        self.row: Suite = suite(config.suite)
+        self.state = State()
+        self.log = AuditLog(config.origin, config.suite)
+        self._journal: Journal
+
+    @classmethod
+    def open(cls, gate: EnclaveGate, config: BrokerConfig, fd: int) -> "Ledger":
+        """Replay the journal, or begin one; note the opening (LOG-1, "system").
+
+        Raises:
+            Stale, Unavailable: see `Journal.open`.
+            Misconfigured: the journal is of a broker with another configuration.
+        """
+        ledger = cls(gate, config)
+        digest = ledger.row.digest(config.to_bytes())
+        ledger._journal, payloads = Journal.open(fd, ledger.row, gate)
+        for payload in payloads:
+            ledger._replay(payload)
+        if ledger.state.keys is None:
+            ledger._begin(digest)
+        if ledger.keys.config != digest:
+            message = (
+                "this journal was begun under another broker configuration; "
+                "start the broker with the configuration it had"
+            )
+            raise Misconfigured(message)
+        room = ledger.keys.public.id
+        ledger.commit(Noted(), Record("system", "broker.open", BROKER, room))
+        return ledger
+
+    @property
+    def keys(self) -> Keys:
+        """The broker's own keys."""
+        if self.state.keys is None:
+            message = "the journal does not begin with a genesis"
+            raise Malformed(message)
+        return self.state.keys
+
+    def now(self) -> int:
+        """Return the host's time, but never an earlier one than any before."""
+        return max(self.gate.now(), self.state.clock)
+
+    def commit(
+        self,
+        event: Event,
+        record: Record,
+        *,
+        outcome: Outcome = "ok",
+        mark: Mark | None = None,
+    ) -> int:
+        """Make an event true for good; return its index in the audit log.
+
+        Raises:
+            Unavailable: the journal could not be written; nothing has changed
+                here, and the broker must be restarted.
+        """
+        now = self.now()
+        entry = LogEntry(
+            time=now,
+            category=record.category,
+            action=record.action,
+            subject=record.subject,
+            object=record.object,
+            outcome=outcome,
+            detail=dict(record.detail),
+        )
+        frame = [
+            event.NAME,
+            event.to_value(),
+            entry.to_bytes(),
+            None if mark is None else mark.to_value(),
+        ]
+        self._journal.append(cbor.encode(frame))
+        return self._apply(event, entry, mark)
+
+    def refuse(self, record: Record, error: StrongroomError | None) -> None:
+        """Note that something was refused: rule ids only; None: it broke down."""
+        detail = dict(record.detail)
+        if error is not None:
+            detail["error"] = error.code
+            detail["rules"] = _rules(finding.rule for finding in error.findings)
+        outcome: Outcome = "failed" if error is None else "refused"
+        noted = Record(
+            record.category, record.action, record.subject, record.object, detail
+        )
+        self.commit(Noted(), noted, outcome=outcome)
+
+    def _begin(self, config_digest: bytes) -> None:
+        genesis = Genesis(
+            suite=self.row.id,
+            config=config_digest,
+            sign_seed=self.gate.random(self.row.sign_seed_bytes),
+            kem_seed=self.gate.random(self.row.kem_seed_bytes),
+        )
+        self.commit(
+            genesis, Record("system", "broker.genesis", BROKER, config_digest.hex())
+        )
+
+    def _replay(self, payload: bytes) -> None:
+        match cbor.decode(payload):
+            case [name, body, bytes() as data, mark]:
+                event, entry = read_event(name, body), LogEntry.from_bytes(data)
+                known = None if mark is None else Mark.from_value(mark)
+                self._apply(event, entry, known)
+            case _:
+                message = "the journal holds a frame that is no event"
+                raise Malformed(message)
+
+    def _apply(self, event: Event, entry: LogEntry, mark: Mark | None) -> int:
+        index = self.log.append(entry)
+        apply(self.state, event, mark, index, entry.time)
+        return index
+
+
+def _rules(rules: Iterable[str]) -> str:
+    text = ",".join(dict.fromkeys(rules))
+    return text if len(text) <= _MAX_RULES_TEXT else text[: _MAX_RULES_TEXT - 1] + "+"

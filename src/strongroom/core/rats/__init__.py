@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Remote attestation vocabulary after RFC 9334: pure values and role protocols.
+
+evidence  -> verify ->  claims  -> appraise under a policy ->  results
+"""
+
+from strongroom.core.rats.claims import (
+    LOCKS,
+    AppClaims,
+    AppFacts,
+    PlatformClaims,
+    PlatformFacts,
+)
+from strongroom.core.rats.destruction import Destruction
+from strongroom.core.rats.endorsements import Endorsements
+from strongroom.core.rats.evidence import Evidence
+from strongroom.core.rats.policy import (
+    HARDWARE_KINDS,
+    AppraisalPolicy,
+    AppRule,
+    ReferenceValues,
+    not_checked,
+    not_checked_bytes,
+)
+from strongroom.core.rats.registers import REGISTERS, Event, Register
+from strongroom.core.rats.results import AttestationResult, TrustVector
+from strongroom.core.rats.roles import Call, EnclaveGate, RootOfTrust
+
+__all__ = [
+    "HARDWARE_KINDS",
+    "LOCKS",
+    "REGISTERS",
+    "AppClaims",
+    "AppFacts",
+    "AppRule",
+    "AppraisalPolicy",
+    "AttestationResult",
+    "Call",
+    "Destruction",
+    "EnclaveGate",
+    "Endorsements",
+    "Event",
+    "Evidence",
+    "PlatformClaims",
+    "PlatformFacts",
+    "ReferenceValues",
+    "Register",
+    "RootOfTrust",
+    "TrustVector",
+    "not_checked",
+    "not_checked_bytes",
+]

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Roles as protocols: what a root of trust gives a monitor, and a monitor a program."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from strongroom.core.crypto import SecretBuffer, VerifyingKey
+from strongroom.errors import StrongroomError
+
+
+class RootOfTrust(Protocol):
+    """The Attesting Environment below the monitor (RFC 9334; C-ROT, C-DUK, C-ENG).
+
+    A monitor owns exactly one. No method gives a key of the device away.
+    """
+
+    @property
+    def kind(self) -> str:
+        """The kind of platform, as in `Evidence.kind`."""
+
+    @property
+    def suite_id(self) -> str:
+        """The one suite of this device."""
+
+    def extend(self, name: str, event_name: str, digest: bytes) -> None:
+        """Measure an event into the register called `name`; there is no way back."""
+
+    def attest(self, *, nonce: bytes, monitor_key: VerifyingKey, now: int) -> bytes:
+        """Return signed platform evidence that binds key, nonce and registers."""
+
+    def derive(self, purpose: str, context: bytes) -> SecretBuffer:
+        """Return the 32-byte key of this device for `context` and `purpose` (HW-3)."""
+
+    def counter(self, name: str) -> int:
+        """Return the monotonic counter called `name`; one never incremented is 0."""
+
+    def increment(self, name: str) -> int:
+        """Add one durably; return the new value once it can no longer be lost."""
+
+    def random(self, n: int) -> bytes:
+        """Return `n` random bytes from the health-tested generator (C-RNG)."""
+
+    def close(self) -> None:
+        """Wipe every key; nothing works afterwards."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call that reached an enclave; the descriptors are the enclave's to close."""
+
+    method: int
+    payload: bytes
+    fds: tuple[int, ...]
+
+
+class EnclaveGate(Protocol):
+    """All that a program in an enclave sees of the outside (HW-4).
+
+    Labels of keys and counters are the app's own: the monitor puts them under the
+    app's measurement.
+    """
+
+    def receive(self) -> Call | None:
+        """Wait for the next call; None when the gate has closed."""
+
+    def reply(self, payload: bytes) -> None:
+        """Answer the call that was received last."""
+
+    def fail(self, error: StrongroomError) -> None:
+        """Answer it with an error; no secret belongs into one."""
+
+    def report(self, nonce: bytes, user_data: bytes) -> bytes:
+        """Return app evidence about this enclave, signed by the monitor (IF-3)."""
+
+    def sealing_key(self, label: str) -> SecretBuffer:
+        """Return the app's 32-byte sealing key for `label` on this device."""
+
+    def counter(self, label: str) -> int:
+        """Return the app's monotonic counter for `label`."""
+
+    def increment(self, label: str) -> int:
+        """Add one to it durably and return the new value."""
+
+    def random(self, n: int) -> bytes:
+        """Return `n` random bytes (IF-8)."""
+
+    def now(self) -> int:
+        """Return the host's time in Unix seconds: an input, not a truth."""
