@@ -29,7 +29,7 @@ BROKER = "broker"
 
 
 @dataclass(frozen=True)
-class Record:
+class Act:
     """What the audit log says of an event, but for time and outcome."""
 
     category: Category
@@ -72,7 +72,7 @@ class Ledger:
             )
             raise Misconfigured(message)
         room = ledger.keys.public.id
-        ledger.commit(Noted(), Record("system", "broker.open", BROKER, room))
+        ledger.commit(Noted(), Act("system", "broker.open", BROKER, room))
         return ledger
 
     @property
@@ -90,7 +90,7 @@ class Ledger:
     def commit(
         self,
         event: Event,
-        record: Record,
+        act: Act,
         *,
         outcome: Outcome = "ok",
         mark: Mark | None = None,
@@ -104,12 +104,12 @@ class Ledger:
         now = self.now()
         entry = LogEntry(
             time=now,
-            category=record.category,
-            action=record.action,
-            subject=record.subject,
-            object=record.object,
+            category=act.category,
+            action=act.action,
+            subject=act.subject,
+            object=act.object,
             outcome=outcome,
-            detail=dict(record.detail),
+            detail=dict(act.detail),
         )
         frame = [
             event.NAME,
@@ -120,15 +120,15 @@ class Ledger:
         self._journal.append(cbor.encode(frame))
         return self._apply(event, entry, mark)
 
-    def refuse(self, record: Record, error: StrongroomError | None) -> None:
+    def refuse(self, act: Act, error: StrongroomError | None) -> None:
         """Note that something was refused: rule ids only; None: it broke down."""
-        detail = dict(record.detail)
+        detail = dict(act.detail)
         if error is not None:
             detail["error"] = error.code
             detail["rules"] = _rules(finding.rule for finding in error.findings)
         outcome: Outcome = "failed" if error is None else "refused"
-        noted = Record(
-            record.category, record.action, record.subject, record.object, detail
+        noted = Act(
+            act.category, act.action, act.subject, act.object, detail
         )
         self.commit(Noted(), noted, outcome=outcome)
 
@@ -140,7 +140,7 @@ class Ledger:
             kem_seed=self.gate.random(self.row.kem_seed_bytes),
         )
         self.commit(
-            genesis, Record("system", "broker.genesis", BROKER, config_digest.hex())
+            genesis, Act("system", "broker.genesis", BROKER, config_digest.hex())
         )
 
     def _replay(self, payload: bytes) -> None:

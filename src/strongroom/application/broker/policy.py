@@ -31,7 +31,9 @@ action use appliesTo {
 };
 """)
 _RULE_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,47}")
+_OPAQUE = re.compile(r'"(?:[^"\\]|\\.)*"|//[^\n\r]*', re.DOTALL)
 MAX_POLICY_CHARACTERS = 64 * 1024
+_MAX_RULE_CHARACTERS, _MAX_DEPTH = 1000, 32
 UNSTRUCTURED = "*"
 """The one field of a result that has no named fields: only ANY allows it."""
 
@@ -84,6 +86,7 @@ def check_policy(text: str) -> None:
     if len(text) > MAX_POLICY_CHARACTERS:
         message = f"a usage policy has at most {MAX_POLICY_CHARACTERS} characters"
         raise Malformed(message)
+    _check_nesting(text)
     policies = _parse(text).to_pst()
     if policies.templates or not policies.static_policies:
         message = "a usage policy has one rule or more, and no templates"
@@ -145,6 +148,26 @@ def _forbidden(rule: str, owner: str, context: dict[str, object]) -> Finding:
 
 def _finding(rule: str, owner: str, expected: str, got: str) -> Finding:
     return Finding(f"usage.{rule}", owner, expected, got or "an error", _REMEDY)
+
+
+def _check_nesting(text: str) -> None:
+    """Refuse what would overflow the stack of Cedar's recursive parser.
+
+    Strings and comments apart, a rule is short and nests little; a long list of
+    names is a long list of strings.
+    """
+    for rule in _OPAQUE.sub('"', text).split(";"):
+        depth = deepest = 0
+        for letter in rule:
+            depth += (letter in "([{") - (letter in ")]}")
+            deepest = max(deepest, depth)
+        size = len(re.sub(r'[\s,"]', "", rule))
+        if size > _MAX_RULE_CHARACTERS or deepest > _MAX_DEPTH:
+            message = (
+                f"a rule of a usage policy has at most {_MAX_RULE_CHARACTERS} "
+                f"characters outside strings and nests at most {_MAX_DEPTH} deep"
+            )
+            raise Malformed(message)
 
 
 @lru_cache(maxsize=4096)

@@ -8,7 +8,8 @@ fields and take a `Proof`, which only `vouch` gives and only verify functions ca
 nobody verified. This guards against mistakes, not against hostile code in the process.
 """
 
-from dataclasses import InitVar, dataclass
+from dataclasses import InitVar, dataclass, fields
+from typing import Self
 
 from strongroom.core.crypto import VerifyingKey, suite
 from strongroom.core.rats.registers import Register
@@ -131,6 +132,12 @@ class PlatformClaims(PlatformFields):
         require_proof(proof)
         self.check()
 
+    @classmethod
+    def of(cls, facts: PlatformFacts, proof: Proof) -> Self:
+        """Return the claims that `facts` become once they are verified."""
+        values = {each.name: getattr(facts, each.name) for each in fields(facts)}
+        return cls(**values, proof=proof)
+
 
 @dataclass(frozen=True, kw_only=True)
 class AppFields:
@@ -197,6 +204,12 @@ class AppClaims(AppFields):
     def __post_init__(self, proof: Proof) -> None:
         require_proof(proof)
         self.check()
+
+    @classmethod
+    def of(cls, facts: AppFacts, proof: Proof) -> Self:
+        """Return the claims that `facts` become once they are verified."""
+        values = {each.name: getattr(facts, each.name) for each in fields(facts)}
+        return cls(**values, proof=proof)
 
 
 def _require_size(name: str, value: bytes, least: int, most: int) -> None:

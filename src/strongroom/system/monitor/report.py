@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""App evidence: the monitor's signed statement about one enclave (RA-1 d, IF-3).
+
+An EAT in COSE_Sign1 by the monitor key, the same on every kind of platform. It is
+worth what the platform evidence is worth that binds that key.
+"""
+
+from strongroom.core.codec import cbor, cose
+from strongroom.core.crypto import SigningKey
+from strongroom.core.rats import AppClaims, AppFacts, PlatformClaims
+from strongroom.core.rats.claims import vouch
+from strongroom.core.rats.eat import ClaimsSet, Label, check_clock, dbgstat, media_type
+from strongroom.errors import Malformed, Untrusted
+
+PROFILE = "urn:x-strongroom:eat:app:1"
+TYPE = media_type(PROFILE)
+
+_LABELS = frozenset(
+    {
+        Label.EAT_PROFILE,
+        Label.EAT_NONCE,
+        Label.IAT,
+        Label.SWNAME,
+        Label.DBGSTAT,
+        Label.SUITE,
+        Label.LOCKS,
+        Label.ENCLAVE_ID,
+        Label.MEASUREMENT,
+        Label.SIGNER,
+        Label.SVN,
+        Label.MEMORY_BYTES,
+        Label.THREADS,
+        Label.PROCESSES,
+        Label.PERMISSIONS,
+        Label.CONFIG,
+        Label.USER_DATA,
+    }
+)
+
+
+def encode_app_evidence(key: SigningKey, facts: AppFacts) -> bytes:
+    """Return `facts` signed by the monitor's key; `verify_app_evidence` inverts it.
+
+    Raises:
+        Malformed: the key is of another suite than the facts.
+    """
+    if key.suite_id != facts.suite_id:
+        message = "app evidence is signed in the suite that it names"
+        raise Malformed(message)
+    return cose.sign1(key, TYPE, _encode(facts))
+
+
+def verify_app_evidence(data: bytes, platform: PlatformClaims, now: int) -> AppClaims:
+    """Return what the monitor of a verified platform says about an app.
+
+    1. Parse the envelope (RFC 9052) and the claims set (RFC 9711).
+    2. The signature is by the monitor key that the platform evidence binds.
+    3. The suite is the platform's.
+    4. It is not from the future.
+
+    Not checked: nonce, measurement and everything else that is a matter of policy.
+
+    Raises:
+        Malformed: step 1.
+        Untrusted: step 2 or 3.
+        Stale: step 4.
+    """
+    # 1
+    envelope = cose.Sign1.parse(data)
+    facts = _decode(envelope.payload)
+    # 2
+    try:
+        envelope.verify(platform.monitor_key, TYPE)
+    except Untrusted as error:
+        raise Untrusted.because(
+            rule="app.signature",
+            owner="attestation",
+            expected=f"a report by monitor {platform.monitor_key.key_id.hex()[:16]}",
+            got=f"one that says key {envelope.key_id.hex()[:16]}, or altered",
+            remedy="Get platform and app evidence from one and the same monitor.",
+        ) from error
+    # 3
+    if facts.suite_id != platform.suite_id:
+        raise Untrusted.because(
+            rule="app.suite",
+            owner="attestation",
+            expected=f"an app of suite {platform.suite_id}, as its platform",
+            got=facts.suite_id,
+            remedy="Run the app on a platform of its own suite.",
+        )
+    # 4
+    check_clock(facts.issued_at, now, "attestation")
+    return AppClaims.of(facts, vouch())
+
+
+def _encode(facts: AppFacts) -> bytes:
+    return cbor.encode(
+        {
+            Label.EAT_PROFILE.value: PROFILE,
+            Label.EAT_NONCE.value: facts.nonce,
+            Label.IAT.value: facts.issued_at,
+            Label.SWNAME.value: facts.product,
+            Label.DBGSTAT.value: dbgstat(debug=facts.debug),
+            Label.SUITE.value: facts.suite_id,
+            Label.LOCKS.value: list(facts.locks),
+            Label.ENCLAVE_ID.value: facts.enclave_id,
+            Label.MEASUREMENT.value: facts.measurement,
+            Label.SIGNER.value: facts.signer,
+            Label.SVN.value: facts.svn,
+            Label.MEMORY_BYTES.value: facts.memory_bytes,
+            Label.THREADS.value: facts.threads,
+            Label.PROCESSES.value: facts.processes,
+            Label.PERMISSIONS.value: list(facts.permissions),
+            Label.CONFIG.value: facts.config,
+            Label.USER_DATA.value: facts.user_data,
+        }
+    )
+
+
+def _decode(data: bytes) -> AppFacts:
+    """Parse what `_encode` wrote, and nothing else."""
+    claims = ClaimsSet(data, _LABELS)
+    facts = AppFacts(
+        enclave_id=claims.take(Label.ENCLAVE_ID, bytes),
+        measurement=claims.take(Label.MEASUREMENT, bytes),
+        signer=claims.take(Label.SIGNER, bytes),
+        product=claims.take(Label.SWNAME, str),
+        svn=claims.take(Label.SVN, int),
+        suite_id=claims.take(Label.SUITE, str),
+        memory_bytes=claims.take(Label.MEMORY_BYTES, int),
+        threads=claims.take(Label.THREADS, int),
+        processes=claims.take(Label.PROCESSES, int),
+        debug=claims.debug(),
+        permissions=claims.texts(Label.PERMISSIONS),
+        locks=claims.texts(Label.LOCKS),
+        config=claims.take(Label.CONFIG, bytes),
+        nonce=claims.take(Label.EAT_NONCE, bytes),
+        user_data=claims.take(Label.USER_DATA, bytes),
+        issued_at=claims.take(Label.IAT, int),
+    )
+    if _encode(facts) != data:
+        message = "app evidence is of another EAT profile"
+        raise Malformed(message)
+    return facts
