@@ -6,14 +6,15 @@ from types import MappingProxyType
 
 from strongroom.core.rats import Endorsements, PlatformClaims
 from strongroom.errors import Misconfigured
-from strongroom.hardware.simulated import verify as simulated
+from strongroom.hardware.simulated import abi as simulated
+from strongroom.hardware.simulated.verify import verify as verify_simulated
 
 Verify = Callable[[bytes, Endorsements, int], PlatformClaims]
 """(platform evidence, endorsements, now) -> claims, or an error; pure and total."""
 
 VERIFIERS: MappingProxyType[str, Verify] = MappingProxyType(
     {
-        simulated.KIND: simulated.verify,
+        simulated.KIND: verify_simulated,
     }
 )
 

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def in_child(action: Callable[[], None]) -> int:
+def in_child(action: Callable[[], object]) -> int:
     """Return how a forked child that runs `action` ends, as `os.waitpid` does."""
     child = os.fork()
     if child == 0:
@@ -68,9 +68,12 @@ def test_nothing_shows_in_proc_mem_or_repr() -> None:
 
 
 def test_no_descriptor_stays_open() -> None:
-    before = os.listdir("/proc/self/fd")
+    def opened() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    before = opened()
     with SecretBuffer(1):
-        assert os.listdir("/proc/self/fd") == before
+        assert opened() == before
 
 
 def test_the_mapping_goes_with_its_last_view() -> None:
@@ -115,7 +118,7 @@ def test_a_child_has_no_such_memory() -> None:
             buffer.close()
 
         assert in_child(ask) == 0
-        assert os.WTERMSIG(in_child(lambda: print(view[0]))) == signal.SIGSEGV
+        assert os.WTERMSIG(in_child(view.tolist)) == signal.SIGSEGV
         assert bytes(buffer.view) == before
 
 
@@ -129,6 +132,18 @@ def test_inherited_memory_is_shared_and_only_its_maker_wipes_it() -> None:
 
         assert in_child(use) == 0
         assert bytes(buffer.view) == b"xycd"
+
+
+def test_reasons_are_told() -> None:
+    def no_descriptors() -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))
+        with pytest.raises(Misconfigured, match="Too many open files"):
+            SecretBuffer(1)
+        assert not SecretBuffer.supported()
+
+    assert in_child(no_descriptors) == 0
+    with pytest.raises(Misconfigured, match="more than this machine"):
+        SecretBuffer(2**64)
 
 
 def test_limits_say_what_to_raise() -> None:

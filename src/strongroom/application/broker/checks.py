@@ -6,13 +6,14 @@ dry run tells all that a refusal would.
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from strongroom.application.broker.policy import UNSTRUCTURED, Use, evaluate
 from strongroom.application.broker.state import App, Contract, State
 from strongroom.application.cleanroom import Agreement
 from strongroom.core.codec.bundle import EntryPoint, OutputRule
 from strongroom.errors import Finding, Refused
+from strongroom.management.trusted_list import Role
 
 _OWNER = "all parties of an agreement"
 
@@ -51,19 +52,34 @@ def agreement_findings(
     return findings
 
 
+@dataclass(frozen=True)
+class Wish:
+    """One use that a party asks for; `counted` if it is already among the uses."""
+
+    entry_point: str
+    recipient: str
+    counted: bool = False
+
+
 def usage_findings(
-    state: State, contract: Contract, entry_point: str, recipient: str, now: int
+    state: State, contract: Contract, wish: Wish, now: int
 ) -> list[Finding]:
     """Return why a party may not use an agreement now; empty if it may.
 
     1. The agreement: signatures, window, withdrawal, uses left.
-    2. The parties are still on the trusted list (WL-1).
+    2. The parties are still on the trusted list, the recipient in its role (WL-1).
     3. The policy of every dataset, and of the code where it is encrypted.
     """
-    agreement = contract.agreement
-    findings = [*_standing(state, contract, now), *_members(state, agreement)]
+    agreement, entry_point = contract.agreement, wish.entry_point
+    findings = [
+        *_standing(state, contract, contract.uses - wish.counted, now),
+        *_members(state, agreement),
+        *_recipient(state, agreement, wish.recipient),
+    ]
     app = state.apps.get(agreement.app)
-    entry = app and app.registration.manifest.entry_point(entry_point)
+    entry = None
+    if app is not None:
+        entry = app.registration.manifest.entry_point(entry_point)
     if app is None or entry is None or entry_point not in agreement.entry_points:
         named = ", ".join(agreement.entry_points)
         return [*findings, _finding("entry-point", f"one of {named}", entry_point)]
@@ -72,12 +88,12 @@ def usage_findings(
         purpose=agreement.purpose,
         app=agreement.app,
         entry_point=entry_point,
-        recipient=recipient,
+        recipient=wish.recipient,
         fields=(UNSTRUCTURED,) if rule.type == "bytes" else rule.fields,
         min_group=rule.min_group,
         now=now,
     )
-    return [*findings, *_policies(state, agreement, app, use)]
+    return [*findings, *_policies(state, agreement, app, use, wish)]
 
 
 def _finding(rule: str, expected: str, got: str, remedy: str = "") -> Finding:
@@ -97,21 +113,27 @@ def _setting(
 
 
 def _members(state: State, agreement: Agreement) -> Iterator[Finding]:
-    members = state.require_members()
-    for party in {**dict.fromkeys(agreement.signers), **dict.fromkeys(agreement.recipients)}:
-        if members.find(party) is None:
-            yield Finding(
-                "trusted-list.member",
-                "administrator",
-                f"parties on trusted list version {members.version}",
-                state.name(party),
-                "Ask the administrator to put the party on the list.",
-            )
+    for party in dict.fromkeys((*agreement.signers, *agreement.recipients)):
+        yield from _role(state, party, None)
+
+
+def _role(state: State, party: str, role: Role | None) -> Iterator[Finding]:
+    try:
+        state.require(party, role)
+    except Refused as error:
+        yield from error.findings
+
+
+def _recipient(state: State, agreement: Agreement, recipient: str) -> Iterator[Finding]:
+    if recipient not in agreement.recipients:
+        expected = f"a recipient: {state.names(agreement.recipients)}"
+        yield _finding("recipient", expected, state.name(recipient))
+    yield from _role(state, recipient, "result")
 
 
 def _signers(state: State, agreement: Agreement) -> Iterator[Finding]:
     """Everyone who gives or gets something has to sign."""
-    needed = {party: "a recipient" for party in agreement.recipients}
+    needed = dict.fromkeys(agreement.recipients, "a recipient")
     for name in agreement.datasets:
         dataset = state.datasets.get(name)
         if dataset is None:
@@ -167,38 +189,45 @@ def _inputs(entry: EntryPoint, agreement: Agreement) -> Iterator[Finding]:
             yield _finding("inputs", expected, str(count))
 
 
-def _standing(state: State, contract: Contract, now: int) -> Iterator[Finding]:
+def _standing(
+    state: State, contract: Contract, uses: int, now: int
+) -> Iterator[Finding]:
     agreement = contract.agreement
     if contract.withdrawn_by:
         who = state.name(contract.withdrawn_by)
         remedy = f"Talk to {who}, then propose a new agreement."
-        yield _finding("withdrawn", "an agreement in force", f"withdrawn by {who}", remedy)
+        got = f"one that {who} has withdrawn"
+        yield _finding("withdrawn", "an agreement in force", got, remedy)
     if contract.missing:
         who = state.names(contract.missing)
         yield _finding(
-            "signature",
-            f"the signatures of {state.names(agreement.signers)}",
-            f"no signature of {who}",
+            "signatures",
+            f"the signatures of all {len(agreement.signers)} parties",
+            f"none yet of {who}",
             f"Ask {who} to sign, or withdraw the agreement.",
         )
     if now < agreement.not_before:
-        remedy = "Ask again then."
-        yield _finding("not-before", f"a time from {agreement.not_before}", str(now), remedy)
+        expected = f"a time from {agreement.not_before} on"
+        yield _finding("not-before", expected, str(now), "Ask again then.")
     if now >= agreement.expires_at:
         yield _finding("expired", f"a time before {agreement.expires_at}", str(now))
-    if contract.uses >= agreement.max_uses:
+    if uses >= agreement.max_uses:
         expected = f"fewer than {agreement.max_uses} uses so far"
-        yield _finding("exhausted", expected, str(contract.uses))
+        yield _finding("uses", expected, str(uses))
 
 
 def _policies(
-    state: State, agreement: Agreement, app: App, use: Use
+    state: State, agreement: Agreement, app: App, use: Use, wish: Wish
 ) -> Iterator[Finding]:
     for name in dict.fromkeys(agreement.datasets):
         dataset = state.datasets[name]
         owner = state.name(dataset.registration.owner)
         text = dataset.registration.policy
-        yield from evaluate(text, owner, ("Dataset", name), use, dataset.uses)
+        yield from evaluate(
+            text, owner, ("Dataset", name), use, dataset.uses - wish.counted
+        )
     if app.code_key:
         owner, text = state.name(app.registration.owner), app.registration.policy
-        yield from evaluate(text, owner, ("App", agreement.app), use, app.uses)
+        yield from evaluate(
+            text, owner, ("App", agreement.app), use, app.uses - wish.counted
+        )

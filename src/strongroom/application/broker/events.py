@@ -56,6 +56,7 @@ class Genesis(Event):
     kem_seed: bytes
 
     def apply(self, state: State, index: int) -> None:
+        """Make the keys that the seeds stand for."""
         del index
         row = suite(self.suite)
         signing, kem = row.signing_key(self.sign_seed), row.kem_key(self.kem_seed)
@@ -79,8 +80,10 @@ class ListPublished(Event):
     members: TrustedList
 
     def apply(self, state: State, index: int) -> None:
+        """Replace the list."""
         del index
         state.members = self.members
+        state.by_id = {each.identity.id: each for each in self.members.members}
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,7 @@ class DatasetRegistered(Event):
     key: bytes
 
     def apply(self, state: State, index: int) -> None:
+        """Keep the key; the count of uses stays."""
         del index
         old = state.datasets.get(self.registration.dataset)
         uses = old.uses if old else 0
@@ -111,6 +115,7 @@ class AppRegistered(Event):
     code_key: bytes
 
     def apply(self, state: State, index: int) -> None:
+        """Keep the manifest and the code key; the count of uses stays."""
         del index
         measurement = self.registration.manifest.measurement.hex()
         old = state.apps.get(measurement)
@@ -129,6 +134,7 @@ class AgreementProposed(Event):
     signature: bytes
 
     def apply(self, state: State, index: int) -> None:
+        """Keep the agreement."""
         del index
         state.contracts[self.agreement.id] = Contract(
             self.agreement, {self.party: self.signature}
@@ -146,6 +152,7 @@ class AgreementSigned(Event):
     signature: bytes
 
     def apply(self, state: State, index: int) -> None:
+        """Keep the signature."""
         del index
         state.contracts[self.agreement].signatures[self.party] = self.signature
 
@@ -161,6 +168,7 @@ class AgreementWithdrawn(Event):
     withdrawal: bytes
 
     def apply(self, state: State, index: int) -> None:
+        """End the agreement."""
         del index
         state.contracts[self.agreement].withdrawn_by = self.party
 
@@ -177,11 +185,11 @@ class TaskRequested(Event):
     challenge: bytes
 
     def apply(self, state: State, index: int) -> None:
+        """Open the task."""
         del index
         agreement = state.contracts[self.request.agreement].agreement
-        state.tasks[self.task] = Task(
-            self.request, self.demander, agreement, [self.challenge]
-        )
+        task = Task(self.request, self.demander, agreement, [self.challenge])
+        state.tasks[self.task] = state.open_tasks[self.task] = task
 
 
 @dataclass(frozen=True)
@@ -197,6 +205,7 @@ class KeysReleased(Event):
     enclave_id: bytes
 
     def apply(self, state: State, index: int) -> None:
+        """Bind the attempt to its enclave; count the use."""
         del index
         task = state.tasks[self.task]
         task.state = "released"
@@ -223,6 +232,7 @@ class AttemptFailed(Event):
     challenge: bytes
 
     def apply(self, state: State, index: int) -> None:
+        """Forget the enclave; go on or end."""
         del index
         task = state.tasks[self.task]
         task.released = None
@@ -231,6 +241,7 @@ class AttemptFailed(Event):
             task.challenges.append(self.challenge)
         else:
             task.state, task.error = "failed", self.error
+            del state.open_tasks[self.task]
 
 
 @dataclass(frozen=True)
@@ -245,9 +256,11 @@ class TaskCompleted(Event):
     destruction: bytes
 
     def apply(self, state: State, index: int) -> None:
+        """Close the task."""
         task = state.tasks[self.task]
         task.state, task.result, task.log_index = "done", self.result, index
         task.receipt, task.destruction = self.receipt, self.destruction
+        del state.open_tasks[self.task]
 
 
 EVENTS: dict[str, type[Event]] = {

@@ -163,10 +163,10 @@ class Journal:
         self._end += len(frame)
         self._tag = frame[-self._row.tag_bytes :]
 
-    def _turned_back(self, committed: int) -> Stale:
+    def _turned_back(self, committed: int) -> Refused:
         return Stale.because(
-            "journal.rollback",
-            "broker",
+            rule="journal.rollback",
+            owner="broker",
             expected=f"all {committed} frames that the device's counter knows of",
             got=f"{self._count} that are whole, authentic and in order: "
             "the journal was turned back, cut or altered, or the device was",

@@ -127,9 +127,7 @@ class Ledger:
             detail["error"] = error.code
             detail["rules"] = _rules(finding.rule for finding in error.findings)
         outcome: Outcome = "failed" if error is None else "refused"
-        noted = Act(
-            act.category, act.action, act.subject, act.object, detail
-        )
+        noted = Act(act.category, act.action, act.subject, act.object, detail)
         self.commit(Noted(), noted, outcome=outcome)
 
     def _begin(self, config_digest: bytes) -> None:

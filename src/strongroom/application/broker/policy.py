@@ -33,7 +33,7 @@ action use appliesTo {
 _RULE_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,47}")
 _OPAQUE = re.compile(r'"(?:[^"\\]|\\.)*"|//[^\n\r]*', re.DOTALL)
 MAX_POLICY_CHARACTERS = 64 * 1024
-_MAX_RULE_CHARACTERS, _MAX_DEPTH = 1000, 32
+_MAX_RULE_CHARACTERS, _MAX_DEPTH = 400, 32
 UNSTRUCTURED = "*"
 """The one field of a result that has no named fields: only ANY allows it."""
 
@@ -128,7 +128,8 @@ def evaluate(
     result = cedarpy.is_authorized(request, _parse(text), "[]")
     diagnostics = result.diagnostics
     if diagnostics.errors:
-        return [_finding("policy-error", owner, "a policy that can be evaluated", "")]
+        wanted = "a policy whose every rule can be evaluated"
+        return [_finding("policy-error", owner, wanted, "one that fails on this use")]
     if result.allowed:
         return []
     if not diagnostics.reasons:
@@ -143,11 +144,11 @@ def _forbidden(rule: str, owner: str, context: dict[str, object]) -> Finding:
     expected, attribute = _WORDS.get(rule, (f"a use that rule {rule} allows", ""))
     got = context.get(attribute, "one that it forbids")
     shown = ", ".join(map(str, got)) if isinstance(got, list) else str(got)
-    return _finding(rule, owner, expected, shown)
+    return _finding(rule, owner, expected, shown or "none")
 
 
 def _finding(rule: str, owner: str, expected: str, got: str) -> Finding:
-    return Finding(f"usage.{rule}", owner, expected, got or "an error", _REMEDY)
+    return Finding(f"usage.{rule}", owner, expected, got, _REMEDY)
 
 
 def _check_nesting(text: str) -> None:

@@ -21,7 +21,8 @@ from strongroom.core.codec.record import Record
 from strongroom.core.crypto import KemKey, SigningKey
 from strongroom.core.rats import Evidence
 from strongroom.errors import Conflict, NotFound, Refused
-from strongroom.management.trusted_list import TrustedList
+from strongroom.management.keys import PublicIdentity
+from strongroom.management.trusted_list import Member, Role, TrustedList
 
 MAX_ATTEMPTS = 3
 REQUEST_WINDOW_S = 600
@@ -171,36 +172,43 @@ class State:
     keys: Keys | None = None
     clock: int = 0
     members: TrustedList | None = None
+    by_id: dict[str, Member] = field(default_factory=dict)
+    """The same members by party id, which is a digest and so not free."""
     datasets: dict[str, Dataset] = field(default_factory=dict)
     apps: dict[str, App] = field(default_factory=dict)
     contracts: dict[str, Contract] = field(default_factory=dict)
     tasks: dict[str, Task] = field(default_factory=dict)
+    open_tasks: dict[str, Task] = field(default_factory=dict)
+    """Those that are waiting or released."""
     marks: dict[tuple[str, bytes], tuple[int, Mark]] = field(default_factory=dict)
 
     def name(self, party: str) -> str:
         """Return a party's name on the list, or its id where it has none."""
-        member = self.members.find(party) if self.members else None
+        member = self.by_id.get(party)
         return member.identity.name if member else f"party {party[:16]}"
 
     def names(self, parties: tuple[str, ...]) -> str:
         """Return parties by name, for a sentence."""
         return ", ".join(self.name(party) for party in parties) or "nobody"
 
-    def require_members(self) -> TrustedList:
-        """Return the trusted list.
+    def require(self, party: str, role: Role | None = None) -> PublicIdentity:
+        """Return the identity of a member that holds `role` (WL-1, default deny).
 
         Raises:
-            Refused: there is none yet, so nobody is on it (WL-1).
+            Refused: not on the trusted list, or without that role.
         """
+        member = self.by_id.get(party)
+        if member is not None and (role is None or role in member.roles):
+            return member.identity
         if self.members is None:
             raise Refused.because(
-                "trusted-list.member",
-                "administrator",
+                rule="trusted-list.member",
+                owner="administrator",
                 expected="a party on the trusted list",
                 got="no trusted list yet",
                 remedy="The administrator publishes the first trusted list.",
             )
-        return self.members
+        return self.members.require(party, role)
 
     def contract(self, agreement: str, party: str) -> Contract:
         """Return an agreement to a party that it concerns.

@@ -7,6 +7,7 @@
 import ctypes
 from functools import cache
 
+from strongroom.core.crypto.forks import reseed_after_fork
 from strongroom.core.crypto.native import INT, POINTER, SIZE, declare, find
 from strongroom.errors import Misconfigured
 
@@ -15,6 +16,7 @@ _TEXT = ctypes.c_char_p
 
 _PROTOTYPES = {
     "ERR_clear_error": (None, ()),
+    "RAND_add": (None, (POINTER, INT, ctypes.c_double)),
     "OPENSSL_cleanse": (None, (POINTER, SIZE)),
     "BN_new": (POINTER, ()),
     "BN_clear_free": (None, (POINTER,)),
@@ -86,6 +88,7 @@ def libcrypto() -> ctypes.CDLL:
             "or use the suite 'intl'"
         )
         raise Misconfigured(message)
+    reseed_after_fork(library.RAND_add)
     return library
 
 

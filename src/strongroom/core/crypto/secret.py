@@ -13,27 +13,9 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from strongroom.core.crypto import secretmem
+from strongroom.core.crypto import forks, secretmem
 from strongroom.core.crypto.buffers import wipe
 from strongroom.errors import Conflict, Malformed, Misconfigured, Unavailable
-
-
-class _Forks:
-    """Counts the forks between the first process and this one.
-
-    A process id cannot tell a child from its parent: in a new PID namespace both
-    may be 1.
-    """
-
-    count = 0
-
-    @classmethod
-    def add(cls) -> None:
-        cls.count += 1
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_Forks.add)
 
 
 class SecretBuffer:
@@ -56,7 +38,7 @@ class SecretBuffer:
         if size < 1:
             message = f"secret memory of {size} bytes is none"
             raise Malformed(message)
-        self._size, self._inherit, self._forks = size, inherit, _Forks.count
+        self._size, self._inherit, self._forks = size, inherit, forks.count()
         self._address = secretmem.map_secret(size, inherit=inherit)
         memory = (ctypes.c_ubyte * size).from_address(self._address)
         finalizer = weakref.finalize(memory, self._unmap(self._address, size))
@@ -125,18 +107,18 @@ class SecretBuffer:
         view, self._view = self._view, None
         if view is None:
             return
-        if self._forks == _Forks.count:
+        if self._forks == forks.count():
             wipe(view)
         view.release()
 
     def _is_here(self) -> bool:
-        return self._inherit or self._forks == _Forks.count
+        return self._inherit or self._forks == forks.count()
 
     def _unmap(self, address: int, size: int) -> Callable[[], None]:
-        inherit, forks = self._inherit, self._forks
+        inherit, born = self._inherit, self._forks
 
         def unmap() -> None:
-            if inherit or forks == _Forks.count:
+            if inherit or born == forks.count():
                 secretmem.unmap(address, size)
 
         return unmap

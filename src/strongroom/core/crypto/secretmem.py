@@ -48,12 +48,14 @@ def map_secret(size: int, *, inherit: bool) -> int:
     libc = _libc()
     fd = libc.syscall(_MEMFD_SECRET, _CLOEXEC)
     if fd < 0:
-        message = f"{_ADVICE} ({os.strerror(ctypes.get_errno())})"
-        raise Misconfigured(message)
+        raise Misconfigured(_why_not(ctypes.get_errno()))
     try:
         os.ftruncate(fd, size)
         access = mmap.PROT_READ | mmap.PROT_WRITE
         address = libc.mmap(None, size, access, mmap.MAP_SHARED, fd, 0)
+    except (OSError, OverflowError) as error:
+        message = f"{size} bytes of secret memory are more than this machine gives"
+        raise Misconfigured(message) from error
     finally:
         os.close(fd)
     if address is None or address == _FAILED:
@@ -68,6 +70,15 @@ def map_secret(size: int, *, inherit: bool) -> int:
         message = f"madvise(MADV_DONTFORK): {os.strerror(ctypes.get_errno())}"
         raise Misconfigured(message)
     return int(address)
+
+
+def _why_not(number: int) -> str:
+    reason = os.strerror(number)
+    if number == errno.ENOSYS:
+        return _ADVICE
+    if number == errno.EPERM:
+        return f"memfd_secret: {reason}; the container's seccomp profile must allow it"
+    return f"memfd_secret: {reason}"
 
 
 def unmap(address: int, size: int) -> None:

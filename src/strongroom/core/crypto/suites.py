@@ -16,7 +16,6 @@ from strongroom.core.crypto.buffers import Buffer
 from strongroom.core.crypto.hashing import SHA384, SM3, Hasher, Hashing
 from strongroom.core.crypto.hpke_sm import Sm2KemKey, Sm2KemPublic
 from strongroom.core.crypto.kem import HybridKemKey, HybridKemPublic, KemKey, KemPublic
-from strongroom.core.crypto.libcrypto import sm2_group
 from strongroom.core.crypto.signing import (
     Ed25519SigningKey,
     Ed25519VerifyingKey,
@@ -184,8 +183,10 @@ def suite(suite_id: str) -> Suite:
 def prepare() -> None:
     """Load the system libraries now, before a lock-down hides their files.
 
+    One key is made and used, since OpenSSL reads its settings at first use.
+
     Raises:
         Misconfigured: SM2 is not to be had on this machine.
     """
     libgcrypt()
-    sm2_group()
+    Sm2SigningKey(bytes(Sm2SigningKey.SEED_BYTES), transient=False).sign(b"")

@@ -133,14 +133,23 @@ def _decode_registers(measurements: list[object]) -> tuple[Register, ...]:
             rows = cbor.decode(content)
             if isinstance(rows, list):
                 return tuple(_decode_register(row) for row in rows)
+        case _:
+            pass
     message = "the measurements claim is not one list of registers"
     raise Malformed(message)
 
 
 def _decode_register(row: object) -> Register:
     match row:
-        case [int() as index, str() as name, bytes() as value, list() as events]:
+        case [
+            int() as index,
+            str() as name,
+            bytes() as value,
+            list() as events,
+        ] if not isinstance(index, bool):
             return Register(index, name, value, tuple(map(_decode_event, events)))
+        case _:
+            pass
     message = "a register is [index, name, value, events]"
     raise Malformed(message)
 
@@ -149,5 +158,7 @@ def _decode_event(row: object) -> Event:
     match row:
         case [str() as name, bytes() as digest]:
             return Event(name, digest)
+        case _:
+            pass
     message = "an event is [name, digest]"
     raise Malformed(message)

@@ -6,6 +6,7 @@ versions and SVNs are the device's monotonic counters, so that neither an older
 policy nor an older app comes back, however the host turns back its files.
 """
 
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -22,8 +23,13 @@ if TYPE_CHECKING:
 class Admission:
     """Decides which bundles start on this device, by the pinned administrator's word."""
 
-    def __init__(self, device: "RootOfTrust", administrator: VerifyingKey) -> None:
-        self._device = device
+    def __init__(
+        self,
+        device: "RootOfTrust",
+        lock: threading.Lock,
+        administrator: VerifyingKey,
+    ) -> None:
+        self._device, self._lock = device, lock
         self._administrator = administrator
 
     def admit(self, bundle: bytes, launch_policy: bytes) -> VerifiedBundle:
@@ -54,9 +60,16 @@ class Admission:
             )
         if not verified.manifest.encrypted:
             verified.files()
-        self._advance(_svn_counter(signer, parsed.manifest.name), _svn_rule(verified))
-        self._advance(self._policy_counter(), _version_rule(policy))
+        with self._lock:
+            svn = _svn_counter(signer, parsed.manifest.name)
+            self._advance(svn, _svn_rule(verified))
+            self._advance(self._policy_counter(), _version_rule(policy))
         return verified
+
+    def newest_policy_version(self) -> int:
+        """Return the highest launch-policy version that this device has acted on."""
+        with self._lock:
+            return self._device.counter(self._policy_counter())
 
     def _open_policy(self, data: bytes) -> LaunchPolicy:
         try:
@@ -71,7 +84,7 @@ class Admission:
             ) from error
         if policy.suite != self._device.suite_id:
             raise _wrong_suite("launch.suite", self._device.suite_id, policy.suite)
-        _version_rule(policy)(self._device.counter(self._policy_counter()))
+        _version_rule(policy)(self.newest_policy_version())
         return policy
 
     def _require_suite(self, bundle: Bundle) -> None:

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The tree of commands, in the language in use."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
+from typer.main import get_command
+
+from strongroom.cli import (
+    agreement,
+    apps,
+    attest,
+    audit,
+    data,
+    identity,
+    node,
+    receipt,
+    room,
+    task,
+    trusted_list,
+    up,
+)
+from strongroom.cli.command import Json
+from strongroom.cli.desk import Desk
+from strongroom.cli.words import say
+
+OPTIONS_TITLE, ARGUMENTS_TITLE, COMMANDS_TITLE = "Options", "Arguments", "Commands"
+_NOUNS = (
+    ("identity", identity.group),
+    ("room", room.group),
+    ("trusted-list", trusted_list.group),
+    ("data", data.group),
+    ("app", apps.group),
+    ("agreement", agreement.group),
+    ("task", task.group),
+    ("receipt", receipt.group),
+    ("audit", audit.group),
+    ("attest", attest.group),
+    ("node", node.group),
+)
+
+root = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    help="Confidential computing for Python: data usable, never visible.",
+)
+for _name, _group in _NOUNS:
+    root.add_typer(_group, name=_name)
+up.register(root)
+
+
+@root.callback()
+def configure(
+    ctx: typer.Context,
+    *,
+    home: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="STRONGROOM_HOME",
+            help="This party's folder; ~/.strongroom if not given.",
+        ),
+    ] = None,
+    as_json: Json = False,
+    lang: Annotated[
+        Literal["en", "zh"] | None,
+        typer.Option(help="Language of texts; by LC_ALL or LANG if not given."),
+    ] = None,
+    passphrase_file: Annotated[
+        Path | None,
+        typer.Option(help="File with the passphrase; typed without echo if not given."),
+    ] = None,
+    trace: Annotated[
+        bool, typer.Option("--trace", help="Show where a fault of strongroom is.")
+    ] = False,
+) -> None:
+    """Take the options that every command has."""
+    del as_json, lang, trace  # `run` read them: errors and help need them before
+    desk = ctx.ensure_object(Desk)
+    desk.root = home or desk.root
+    desk.passphrase_file = passphrase_file
+
+
+def tree() -> TyperGroup:
+    """Return every command with its help in the language in use."""
+    made = get_command(root)
+    if not isinstance(made, TyperGroup):
+        message = "the root of the commands is a group"
+        raise TypeError(message)
+    _translate(made)
+    return made
+
+
+def _translate(node: TyperGroup | TyperCommand) -> None:
+    """Put the texts of a command and of all below it into the language in use."""
+    node.help = say(node.help or "")
+    node.rich_help_panel = say(COMMANDS_TITLE)
+    for parameter in node.params:
+        if isinstance(parameter, TyperOption | TyperArgument):
+            is_option = isinstance(parameter, TyperOption)
+            parameter.help = say(parameter.help or "")
+            title = OPTIONS_TITLE if is_option else ARGUMENTS_TITLE
+            parameter.rich_help_panel = say(title)
+    help_option = node.get_help_option(typer.Context(node))
+    if isinstance(help_option, TyperOption):
+        help_option.help = say(help_option.help or "")
+        help_option.rich_help_panel = say(OPTIONS_TITLE)
+    if isinstance(node, TyperGroup):
+        for below in node.commands.values():
+            if isinstance(below, TyperGroup | TyperCommand):
+                _translate(below)

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What verified evidence says, check by check, and what no evidence can say."""
+
+from typing import TYPE_CHECKING
+
+from strongroom.cli.views import Check, comma, iso, short
+from strongroom.cli.words import say
+from strongroom.services.attestation import verify_evidence
+
+if TYPE_CHECKING:
+    from strongroom.application.cleanroom.room import Room
+    from strongroom.client.broker import VerifiedBroker
+    from strongroom.client.home import PartyPolicy
+    from strongroom.client.receipts import VerifiedReceipt
+
+SIMULATED = "simulated"
+
+
+def grade_of(kind: str) -> str:
+    """Return what the hardware part of evidence of this kind rests on."""
+    return "SIM" if kind == SIMULATED else "HW"
+
+
+def unproved(kind: str, unchecked: tuple[str, ...] = ()) -> list[str]:
+    """Return what evidence of this kind leaves open, in words."""
+    rows = []
+    if kind == SIMULATED:
+        rows.append(
+            say(
+                "that the machine's owner cannot look inside: the hardware is simulated"
+            )
+        )
+    rows += [
+        say("that the app is a good one: the parties approve it by its measurement"),
+        say("that the data are true"),
+        say("that the room will go on answering"),
+    ]
+    return rows + list(unchecked)
+
+
+def broker_checks(
+    found: "VerifiedBroker", room: "Room", policy: "PartyPolicy", now: int
+) -> list[Check]:
+    """Return what was checked of a broker whose appraisal went well."""
+    platform, app = verify_evidence(found.evidence, room.endorsements, now=now)
+    grade = grade_of(platform.kind)
+    age = say(
+        "{age} s, at most {most} s are accepted",
+        age=max(0, now - platform.issued_at),
+        most=policy.max_platform_age_s,
+    )
+    registers = comma(
+        [f"{each.name} {short(each.value)}" for each in platform.registers]
+    )
+    checks = [
+        Check(
+            "platform", f"{platform.kind}, {say('signed by a root of the room')}", grade
+        ),
+        Check("firmware", f"SVN {platform.firmware_svn}", grade),
+        Check("registers", registers, grade),
+        Check("age of platform evidence", age, grade),
+        Check("debugging", say("on") if platform.debug else say("off"), grade),
+    ]
+    if app is None:
+        return checks
+    return [
+        *checks,
+        Check("locks", comma(app.locks), "OS"),
+        Check("app", f"{app.product} SVN {app.svn}, {short(app.measurement)}", grade),
+        Check("configuration", short(app.config), grade),
+        Check("memory", f"{app.memory_bytes} B", "OS"),
+        Check("challenge", say("fresh, answered at {time}", time=iso(app.issued_at))),
+        Check(
+            "keys", say("the evidence binds the keys of room {id}", id=short(found.id))
+        ),
+    ]
+
+
+def receipt_checks(found: "VerifiedReceipt") -> list[Check]:
+    """Return what was checked of a receipt that holds."""
+    receipt, app, gone = found.receipt, found.app, found.destruction
+    grade = grade_of(found.result.kind)
+    return [
+        Check(
+            "platform",
+            f"{found.result.kind}, {say('signed by a root of the room')}",
+            grade,
+        ),
+        Check("app", f"{app.product} SVN {app.svn}, {short(app.measurement)}", grade),
+        Check("locks", comma(app.locks), "OS"),
+        Check(
+            "receipt", say("signed by the enclave of attempt {n}", n=receipt.attempt)
+        ),
+        Check("inputs", comma([short(each) for each in receipt.inputs])),
+        Check("time", f"{iso(receipt.started_at)} - {iso(receipt.finished_at)}"),
+        Check(
+            "destroyed",
+            say(
+                "enclave {id} is gone since {time}",
+                id=short(gone.enclave_id),
+                time=iso(gone.destroyed_at),
+            ),
+            grade,
+        ),
+        Check(
+            "log",
+            say(
+                "entry {index} of {size}, proved under the signed checkpoint",
+                index=found.log_index,
+                size=found.log_size,
+            ),
+        ),
+    ]

@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One live enclave as the monitor sees it: start, call, end, and its record (ISO-1)."""
+
+import contextlib
+import select
+import socket
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from strongroom.core.codec.signed import sign_record
+from strongroom.core.rats.destruction import Destruction, Reason
+from strongroom.errors import (
+    AppFailed,
+    Conflict,
+    LimitReached,
+    StrongroomError,
+    Unavailable,
+    error_from_value,
+)
+from strongroom.system.monitor.gate import (
+    COMMANDS,
+    ERROR,
+    NUMBERS,
+    REPLY,
+    Frame,
+    check_command,
+    recv_frame,
+    send_frame,
+)
+from strongroom.system.monitor.requests import Birth, EnclaveRequests, Trunk
+
+_MAX_ANSWER_BYTES = COMMANDS[NUMBERS["INVOKE"]].fields["payload"].most
+
+
+@dataclass(frozen=True)
+class Exit:
+    """How an enclave's process ended: in words, and whether a limit did it."""
+
+    text: str
+    limit: str
+
+
+class EnclaveProcess(Protocol):
+    """The locked-down process of one enclave."""
+
+    @property
+    def link(self) -> socket.socket:
+        """The monitor's end of its gate."""
+
+    def kill(self) -> None:
+        """End it and all it started; harmless when it has ended."""
+
+    def wait(self) -> Exit:
+        """Return how it ended, once it has."""
+
+
+class Enclave:
+    """An enclave from its first instruction to its destruction record.
+
+    One call at a time; `end` may come from any thread, and a call that is under way
+    then fails.
+    """
+
+    def __init__(self, trunk: Trunk, birth: Birth, process: EnclaveProcess) -> None:
+        self.birth = birth
+        self._trunk = trunk
+        self._process = process
+        self._requests = EnclaveRequests(trunk, birth)
+        self._calling = threading.Lock()
+        self._ending = threading.Lock()
+        self._exit = Exit("", "")
+        self._record: Destruction | None = None
+        self._request = 0
+
+    @property
+    def record(self) -> Destruction | None:
+        """The record of its end, or None while it lives."""
+        return self._record
+
+    def start(self, bundle: bytes, config: bytes, host: socket.socket) -> None:
+        """Hand the checked bundle over; returns once the program runs.
+
+        Raises:
+            AppFailed, LimitReached: it ended instead.
+        """
+        self._ask("START", {"bundle": bundle, "config": config}, (), host)
+
+    def call(
+        self, method: int, payload: bytes, fds: Sequence[int], host: socket.socket
+    ) -> bytes:
+        """Call a method and return its answer.
+
+        Raises:
+            Conflict: the enclave was ended meanwhile.
+            AppFailed, LimitReached: it ended in the call.
+            StrongroomError: what the program answered.
+        """
+        return self._ask("INVOKE", {"method": method, "payload": payload}, fds, host)
+
+    def end(self, reason: Reason) -> Destruction:
+        """Kill the process, whose memory and keys go with it; keep the record (IF-2)."""
+        with self._ending:
+            if self._record is None:
+                self._process.kill()
+                self._exit = self._process.wait()
+                limit = reason == "exited" and self._exit.limit
+                self._record = Destruction(
+                    suite=self.birth.bundle.manifest.suite,
+                    enclave_id=self.birth.enclave_id,
+                    measurement=self.birth.bundle.measurement,
+                    created_at=self.birth.created_at,
+                    destroyed_at=max(self._trunk.clock(), self.birth.created_at),
+                    reason="limit" if limit else reason,
+                    exit=self._exit.text,
+                    memory_bytes=self.birth.memory_bytes,
+                )
+            return self._record
+
+    def signed_record(self) -> bytes:
+        """Return the record signed by the monitor key.
+
+        Raises:
+            Conflict: the enclave lives.
+        """
+        if self._record is None:
+            message = "this enclave has not ended"
+            raise Conflict(message)
+        return sign_record(self._trunk.key, self._record)
+
+    def _ask(
+        self,
+        command: str,
+        fields: dict[str, object],
+        fds: Sequence[int],
+        host: socket.socket,
+    ) -> bytes:
+        with self._calling:
+            if self._record is not None:
+                raise self._ended()
+            self._request += 1
+            try:
+                send_frame(
+                    self._process.link, NUMBERS[command], self._request, fields, fds
+                )
+                answer = self._serve(host)
+            except (StrongroomError, OSError) as error:
+                self.end("exited")
+                raise self._ended() from error
+            return _payload(answer)
+
+    def _serve(self, host: socket.socket) -> Frame:
+        """Answer what the program asks for until it answers the call."""
+        link = self._process.link
+        while True:
+            self._wait(host)
+            frame = recv_frame(link)
+            if frame is None:
+                message = "the enclave closed its gate"
+                raise Unavailable(message)
+            frame.close()
+            if frame.number in (REPLY, ERROR) and frame.request == self._request:
+                return frame
+            number, fields = self._answer(frame)
+            send_frame(link, number, frame.request, fields)
+
+    def _answer(self, frame: Frame) -> tuple[int, dict[str, object]]:
+        try:
+            command = check_command(frame, "enclave")
+            return REPLY, self._requests.answer(command.name, frame.fields)
+        except StrongroomError as error:
+            return ERROR, error.to_value()
+
+    def _wait(self, host: socket.socket) -> None:
+        """Wait for the enclave, and end it if its owner goes first."""
+        poll = select.poll()
+        poll.register(self._process.link, select.POLLIN)
+        poll.register(host, select.POLLRDHUP)
+        ready = dict(poll.poll())
+        if self._process.link.fileno() not in ready and ready:
+            with contextlib.suppress(StrongroomError):
+                self.end("owner-gone")
+            message = "the owner is gone"
+            raise Unavailable(message)
+
+    def _ended(self) -> StrongroomError:
+        record = self._record
+        if record is None or record.reason in ("requested", "owner-gone"):
+            return Conflict("this enclave has been destroyed")
+        if record.reason == "limit":
+            message = (
+                f"the enclave reached its limit {self._exit.limit} "
+                f"({record.memory_bytes} bytes of memory)"
+            )
+            return LimitReached(message)
+        return AppFailed(f"the enclave ended by itself: {record.exit}")
+
+
+def _payload(answer: Frame) -> bytes:
+    if answer.number == ERROR:
+        raise error_from_value(answer.fields)
+    payload = answer.fields.get("payload")
+    if not isinstance(payload, bytes) or len(payload) > _MAX_ANSWER_BYTES:
+        message = "the app's answer is not bytes, or over the size of an answer"
+        raise AppFailed(message)
+    return payload

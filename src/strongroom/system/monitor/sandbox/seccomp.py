@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Seccomp: calls that no app needs and that could open a way out are refused.
+
+Refused with EPERM: sockets, exec, ptrace and reading other processes, mounts and
+namespaces, kernel modules, keys, io_uring, clocks. clone3 answers ENOSYS, so that
+libc falls back to clone, whose flags a filter can see. Another architecture's calls
+kill the process.
+"""
+
+import ctypes
+import errno
+import platform
+import struct
+
+from strongroom.errors import Misconfigured
+from strongroom.system.monitor.sandbox.syscalls import (
+    PR_SET_NO_NEW_PRIVS,
+    libc,
+    number,
+    prctl,
+)
+
+_LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+_KILL, _ERRNO, _ALLOW = 0x80000000, 0x00050000, 0x7FFF0000
+_NUMBER_OFFSET, _ARCH_OFFSET, _FIRST_ARGUMENT_OFFSET = 0, 4, 16
+_X32_BIT = 0x40000000
+_NEW_NAMESPACE_BITS = 0x7E020000
+_SET_MODE_FILTER, _FLAG_TSYNC = 1, 1
+
+_SAME_EVERYWHERE = {
+    "pidfd_send_signal": 424,
+    "io_uring_setup": 425,
+    "io_uring_enter": 426,
+    "io_uring_register": 427,
+    "open_tree": 428,
+    "move_mount": 429,
+    "fsopen": 430,
+    "fsconfig": 431,
+    "fsmount": 432,
+    "fspick": 433,
+    "pidfd_open": 434,
+    "pidfd_getfd": 438,
+    "process_madvise": 440,
+    "mount_setattr": 442,
+    "process_mrelease": 448,
+}
+# name: (x86_64, aarch64); None where the architecture has no such call.
+_DENIED: dict[str, tuple[int, int | None]] = {
+    "socket": (41, 198),
+    "connect": (42, 203),
+    "bind": (49, 200),
+    "listen": (50, 201),
+    "accept": (43, 202),
+    "accept4": (288, 242),
+    "execve": (59, 221),
+    "execveat": (322, 281),
+    "ptrace": (101, 117),
+    "process_vm_readv": (310, 270),
+    "process_vm_writev": (311, 271),
+    "kcmp": (312, 272),
+    "mount": (165, 40),
+    "umount2": (166, 39),
+    "pivot_root": (155, 41),
+    "chroot": (161, 51),
+    "unshare": (272, 97),
+    "setns": (308, 268),
+    "bpf": (321, 280),
+    "perf_event_open": (298, 241),
+    "userfaultfd": (323, 282),
+    "keyctl": (250, 219),
+    "add_key": (248, 217),
+    "request_key": (249, 218),
+    "init_module": (175, 105),
+    "finit_module": (313, 273),
+    "delete_module": (176, 106),
+    "kexec_load": (246, 104),
+    "kexec_file_load": (320, 294),
+    "reboot": (169, 142),
+    "swapon": (167, 224),
+    "swapoff": (168, 225),
+    "name_to_handle_at": (303, 264),
+    "open_by_handle_at": (304, 265),
+    "acct": (163, 89),
+    "settimeofday": (164, 170),
+    "clock_settime": (227, 112),
+    "adjtimex": (159, 171),
+    "clock_adjtime": (305, 266),
+    "syslog": (103, 116),
+    "personality": (135, 92),
+    "quotactl": (179, 60),
+    "vhangup": (153, 58),
+    "mknodat": (259, 33),
+    "mknod": (133, None),
+    "iopl": (172, None),
+    "ioperm": (173, None),
+    "modify_ldt": (154, None),
+    "nfsservctl": (180, 42),
+    "lookup_dcookie": (212, 18),
+}
+_CLONE3 = 435
+_MACHINES = {"x86_64": (0, 0xC000003E, 56), "aarch64": (1, 0xC00000B7, 220)}
+
+
+class _Program(ctypes.Structure):
+    _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_void_p))
+
+
+def restrict() -> None:
+    """Put the filter on this process and on all that it forks.
+
+    Raises:
+        OSError: the kernel has no seccomp filters.
+        Misconfigured: a machine whose calls are not known here.
+    """
+    code = _filter()
+    buffer = ctypes.create_string_buffer(code, len(code))
+    program = _Program(len(code) // 8, ctypes.addressof(buffer))
+    prctl(PR_SET_NO_NEW_PRIVS, 1)
+    call = libc().syscall
+    call.restype = ctypes.c_long
+    arguments = [ctypes.c_long(n) for n in (number("seccomp"), _SET_MODE_FILTER, _FLAG_TSYNC)]
+    if call(*arguments, ctypes.byref(program)):
+        raise OSError(ctypes.get_errno(), "seccomp")
+
+
+def _filter() -> bytes:
+    machine = platform.machine()
+    if machine not in _MACHINES:
+        message = f"enclaves are isolated on x86_64 and aarch64, not on {machine}"
+        raise Misconfigured(message)
+    column, architecture, clone = _MACHINES[machine]
+    numbers = {row[column] for row in _DENIED.values()} | set(_SAME_EVERYWHERE.values())
+    lines = [
+        _line(_LOAD, _ARCH_OFFSET),
+        _line(_EQUAL, architecture, 1, 0),
+        _line(_RETURN, _KILL),
+        _line(_LOAD, _NUMBER_OFFSET),
+        _line(_AT_LEAST, _X32_BIT, 0, 1),
+        _line(_RETURN, _KILL),
+    ]
+    for denied in sorted(each for each in numbers if each is not None):
+        lines += [_line(_EQUAL, denied, 0, 1), _line(_RETURN, _ERRNO | errno.EPERM)]
+    lines += [_line(_EQUAL, _CLONE3, 0, 1), _line(_RETURN, _ERRNO | errno.ENOSYS)]
+    lines += [
+        _line(_EQUAL, clone, 0, 3),
+        _line(_LOAD, _FIRST_ARGUMENT_OFFSET),
+        _line(_ANY_BIT, _NEW_NAMESPACE_BITS, 0, 1),
+        _line(_RETURN, _ERRNO | errno.EPERM),
+        _line(_RETURN, _ALLOW),
+    ]
+    return b"".join(lines)
+
+
+def _line(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
+    return struct.pack("HBBI", code, if_true, if_false, value)

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Finds every text of the command line that people read, so that none is forgotten."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
+
+import strongroom.cli
+from strongroom.cli.app import tree
+
+FOLDER = Path(strongroom.cli.__file__).parent
+_FIRST = {"say": 1, "Facts": 1, "Grid": 1, "Check": 1, "Refusal": 1, "progress": 1}
+_BUILTIN = {"Install completion for the current shell."}
+
+
+def helps() -> Iterator[str]:
+    """Yield the help of every command and option."""
+    for _, node in commands(tree(), ()):
+        yield node.help or ""
+        for parameter in node.params:
+            if isinstance(parameter, TyperOption | TyperArgument):
+                yield parameter.help or ""
+
+
+def commands(
+    node: TyperGroup | TyperCommand, path: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, ...], TyperGroup | TyperCommand]]:
+    """Yield every command with its path, groups before what is in them."""
+    yield path, node
+    if isinstance(node, TyperGroup):
+        for name, below in sorted(node.commands.items()):
+            assert isinstance(below, TyperGroup | TyperCommand)
+            yield from commands(below, (*path, name))
+
+
+def texts() -> Iterator[str]:
+    """Yield every literal that the modules of the command line let `say` see."""
+    for file in sorted(FOLDER.glob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.Call):
+                yield from _from_call(node)
+            elif isinstance(node, ast.List) and node.elts:
+                yield from _from_rows(node)
+
+
+def _from_call(node: ast.Call) -> Iterator[str]:
+    name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+    if name in _FIRST and node.args:
+        yield from _literals(node.args[0])
+    if name == "Grid":
+        yield from _literals(node.args[1])
+
+
+def _from_rows(node: ast.List) -> Iterator[str]:
+    pairs = [each for each in node.elts if isinstance(each, ast.Tuple)]
+    if len(pairs) == len(node.elts):
+        for pair in pairs:
+            yield from _literals(pair.elts[0])
+
+
+def _literals(node: ast.expr) -> Iterator[str]:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value:
+        yield node.value
+    elif isinstance(node, ast.Tuple | ast.List):
+        for each in node.elts:
+            yield from _literals(each)
