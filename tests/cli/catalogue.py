@@ -12,7 +12,7 @@ from strongroom.cli.app import tree
 
 FOLDER = Path(strongroom.cli.__file__).parent
 _FIRST = {"say": 1, "Facts": 1, "Grid": 1, "Check": 1, "Refusal": 1, "progress": 1}
-_BUILTIN = {"Install completion for the current shell."}
+_NAMED = {"text", "columns", "rows", "_TITLES"}
 
 
 def helps() -> Iterator[str]:
@@ -43,6 +43,8 @@ def texts() -> Iterator[str]:
                 yield from _from_call(node)
             elif isinstance(node, ast.List) and node.elts:
                 yield from _from_rows(node)
+            elif isinstance(node, ast.Assign):
+                yield from _from_name(node)
 
 
 def _from_call(node: ast.Call) -> Iterator[str]:
@@ -58,6 +60,22 @@ def _from_rows(node: ast.List) -> Iterator[str]:
     if len(pairs) == len(node.elts):
         for pair in pairs:
             yield from _literals(pair.elts[0])
+
+
+def _from_name(node: ast.Assign) -> Iterator[str]:
+    """Yield what goes by a name that such texts have where they do not fit a line."""
+    names = {getattr(target, "id", "") for target in node.targets}
+    if not names & _NAMED:
+        return
+    if isinstance(node.value, ast.Dict):
+        for value in node.value.values:
+            yield from _literals(value)
+    elif isinstance(node.value, ast.Tuple):
+        for each in node.value.elts:
+            first = each.elts[0] if isinstance(each, ast.Tuple) else each
+            yield from _literals(first)
+    else:
+        yield from _literals(node.value)
 
 
 def _literals(node: ast.expr) -> Iterator[str]:

@@ -93,6 +93,13 @@ def tree() -> TyperGroup:
     return made
 
 
+def _wrappable(text: str) -> str:
+    """Return a text that a narrow column can wrap: Chinese has no spaces of its own."""
+    for mark in "，；：）":  # noqa: RUF001 - meant
+        text = text.replace(mark, f"{mark} ")
+    return text
+
+
 def _translate(node: TyperGroup | TyperCommand) -> None:
     """Put the texts of a command and of all below it into the language in use."""
     node.help = say(node.help or "")
@@ -100,7 +107,7 @@ def _translate(node: TyperGroup | TyperCommand) -> None:
     for parameter in node.params:
         if isinstance(parameter, TyperOption | TyperArgument):
             is_option = isinstance(parameter, TyperOption)
-            parameter.help = say(parameter.help or "")
+            parameter.help = _wrappable(say(parameter.help or ""))
             title = OPTIONS_TITLE if is_option else ARGUMENTS_TITLE
             parameter.rich_help_panel = say(title)
     help_option = node.get_help_option(typer.Context(node))

@@ -68,7 +68,11 @@ class Refusal:
         if not parts:
             parts.append(Text(clean(self.message)))
         return Panel(
-            Group(*parts), title=say(self.title), title_align="left", border_style="red"
+            Group(*parts),
+            title=say(self.title),
+            title_align="left",
+            border_style="red",
+            expand=False,
         )
 
 

@@ -119,4 +119,12 @@ def _call(
         message = say("the app raised {kind}", kind=type(cause).__name__)
         raise AppFailed(message) from error
     finally:
-        sys.path[:] = [place for place in sys.path if place != str(root)]
+        _forget(root)
+
+
+def _forget(root: Path) -> None:
+    """Leave this process as it was before it imported the app."""
+    sys.path[:] = [place for place in sys.path if place != str(root)]
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__file__", "")).startswith(str(root)):
+            del sys.modules[name]

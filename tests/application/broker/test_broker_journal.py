@@ -222,7 +222,8 @@ def test_two_brokers_on_copies_never_both_answer(
     answered = [b"base"]
     left = [pause]
 
-    def meanwhile(_: str) -> None:
+    def meanwhile(step: str) -> None:
+        assert step
         left[0] -= 1
         if left[0] == 0:
             shutil.copy(box.path, copy)

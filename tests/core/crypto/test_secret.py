@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Secret memory: out of reach of /proc, gone in children, and wiped."""
 
+import subprocess
+import sys
 import faulthandler
 import os
 import resource
@@ -157,3 +159,14 @@ def test_limits_say_what_to_raise() -> None:
     assert in_child(exceed) == 0
     with pytest.raises(Malformed):
         SecretBuffer(0)
+
+
+def test_a_buffer_in_a_garbage_cycle_is_wiped_without_harm() -> None:
+    code = (
+        "import gc\n"
+        "from strongroom.core.crypto import SecretBuffer\n"
+        "class Node: pass\n"
+        "node = Node(); node.me = node; node.secret = SecretBuffer(32)\n"
+        "node.secret.fill_random(); del node; gc.collect()\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

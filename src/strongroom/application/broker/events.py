@@ -40,8 +40,8 @@ class Event(Record):
 
     NAME: ClassVar[str] = ""
 
-    def apply(self, state: State, index: int) -> None:
-        """Change `state`; `index` is the event's entry in the audit log."""
+    def apply(self, state: State) -> None:
+        """Change `state`."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +55,8 @@ class Genesis(Event):
     sign_seed: bytes
     kem_seed: bytes
 
-    def apply(self, state: State, index: int) -> None:
+    def apply(self, state: State) -> None:
         """Make the keys that the seeds stand for."""
-        del index
         row = suite(self.suite)
         signing, kem = row.signing_key(self.sign_seed), row.kem_key(self.kem_seed)
         public = BrokerPublic(self.suite, signing.public.raw, kem.public.raw)
@@ -79,9 +78,8 @@ class ListPublished(Event):
 
     members: TrustedList
 
-    def apply(self, state: State, index: int) -> None:
+    def apply(self, state: State) -> None:
         """Replace the list."""
-        del index
         state.members = self.members
         state.by_id = {each.identity.id: each for each in self.members.members}
 
@@ -95,9 +93,8 @@ class DatasetRegistered(Event):
     registration: DatasetRegistration
     key: bytes
 
-    def apply(self, state: State, index: int) -> None:
+    def apply(self, state: State) -> None:
         """Keep the key; the count of uses stays."""
-        del index
         old = state.datasets.get(self.registration.dataset)
         uses = old.uses if old else 0
         state.datasets[self.registration.dataset] = Dataset(
@@ -114,9 +111,8 @@ class AppRegistered(Event):
     registration: AppRegistration
     code_key: bytes
 
-    def apply(self, state: State, index: int) -> None:
+    def apply(self, state: State) -> None:
         """Keep the manifest and the code key; the count of uses stays."""
-        del index
         measurement = self.registration.manifest.measurement.hex()
         old = state.apps.get(measurement)
         uses = old.uses if old else 0
@@ -133,9 +129,8 @@ class AgreementProposed(Event):
     party: str
     signature: bytes
 
-    def apply(self, state: State, index: int) -> None:
+    def apply(self, state: State) -> None:
         """Keep the agreement."""
-        del index
         state.contracts[self.agreement.id] = Contract(
             self.agreement, {self.party: self.signature}
         )
@@ -151,9 +146,8 @@ class AgreementSigned(Event):
     party: str
     signature: bytes
 
-    def apply(self, state: State, index: int) -> None:
+    def apply(self, state: State) -> None:
         """Keep the signature."""
-        del index
         state.contracts[self.agreement].signatures[self.party] = self.signature
 
 
@@ -167,9 +161,8 @@ class AgreementWithdrawn(Event):
     party: str
     withdrawal: bytes
 
-    def apply(self, state: State, index: int) -> None:
+    def apply(self, state: State) -> None:
         """End the agreement."""
-        del index
         state.contracts[self.agreement].withdrawn_by = self.party
 
 
@@ -184,9 +177,8 @@ class TaskRequested(Event):
     demander: str
     challenge: bytes
 
-    def apply(self, state: State, index: int) -> None:
+    def apply(self, state: State) -> None:
         """Open the task."""
-        del index
         agreement = state.contracts[self.request.agreement].agreement
         task = Task(self.request, self.demander, agreement, [self.challenge])
         state.tasks[self.task] = state.open_tasks[self.task] = task
@@ -204,9 +196,8 @@ class KeysReleased(Event):
     monitor: PublicKey
     enclave_id: bytes
 
-    def apply(self, state: State, index: int) -> None:
+    def apply(self, state: State) -> None:
         """Bind the attempt to its enclave; count the use."""
-        del index
         task = state.tasks[self.task]
         task.state = "released"
         task.released = Released(
@@ -231,9 +222,8 @@ class AttemptFailed(Event):
     error: dict[str, object]
     challenge: bytes
 
-    def apply(self, state: State, index: int) -> None:
+    def apply(self, state: State) -> None:
         """Forget the enclave; go on or end."""
-        del index
         task = state.tasks[self.task]
         task.released = None
         if self.challenge:
@@ -255,10 +245,11 @@ class TaskCompleted(Event):
     receipt: bytes
     destruction: bytes
 
-    def apply(self, state: State, index: int) -> None:
+    def apply(self, state: State) -> None:
         """Close the task."""
         task = state.tasks[self.task]
-        task.state, task.result, task.log_index = "done", self.result, index
+        task.state, task.result = "done", self.result
+        task.log_index = state.entries
         task.receipt, task.destruction = self.receipt, self.destruction
         del state.open_tasks[self.task]
 
@@ -292,9 +283,10 @@ def read_event(name: object, body: object) -> Event:
     return kind.from_value(body)
 
 
-def apply(state: State, event: Event, mark: Mark | None, index: int, now: int) -> None:
+def apply(state: State, event: Event, mark: Mark | None, now: int) -> None:
     """Fold one event into the state, forgetting answers that nobody can ask for."""
-    event.apply(state, index)
+    event.apply(state)
+    state.entries += 1
     state.clock = max(state.clock, now)
     if mark is not None:
         state.marks[mark.sender, mark.request_id] = (now, mark)

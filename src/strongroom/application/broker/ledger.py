@@ -94,8 +94,8 @@ class Ledger:
         *,
         outcome: Outcome = "ok",
         mark: Mark | None = None,
-    ) -> int:
-        """Make an event true for good; return its index in the audit log.
+    ) -> None:
+        """Make an event true for good.
 
         Raises:
             Unavailable: the journal could not be written; nothing has changed
@@ -118,7 +118,7 @@ class Ledger:
             None if mark is None else mark.to_value(),
         ]
         self._journal.append(cbor.encode(frame))
-        return self._apply(event, entry, mark)
+        self._apply(event, entry, mark)
 
     def refuse(self, act: Act, error: StrongroomError | None) -> None:
         """Note that something was refused: rule ids only; None: it broke down."""
@@ -151,10 +151,9 @@ class Ledger:
                 message = "the journal holds a frame that is no event"
                 raise Malformed(message)
 
-    def _apply(self, event: Event, entry: LogEntry, mark: Mark | None) -> int:
-        index = self.log.append(entry)
-        apply(self.state, event, mark, index, entry.time)
-        return index
+    def _apply(self, event: Event, entry: LogEntry, mark: Mark | None) -> None:
+        apply(self.state, event, mark, entry.time)
+        self.log.append(entry)
 
 
 def _rules(rules: Iterable[str]) -> str:

@@ -20,7 +20,6 @@ from strongroom.core.rats import Call, EnclaveGate
 from strongroom.errors import (
     Conflict,
     Malformed,
-    Misconfigured,
     StrongroomError,
     Unavailable,
 )
@@ -70,11 +69,7 @@ def serve(gate: EnclaveGate, bundle: VerifiedBundle) -> None:
         bundle: the broker's own bundle, as measured; it has no files to read.
     """
     del bundle
-    config = getattr(gate, "config", None)
-    if not isinstance(config, bytes):
-        message = "this monitor gives its enclaves no configuration"
-        raise Misconfigured(message)
-    broker = Broker(gate, BrokerConfig.from_bytes(config))
+    broker = Broker(gate, BrokerConfig.from_bytes(gate.config))
     while (call := gate.receive()) is not None:
         broker.answer(call)
 

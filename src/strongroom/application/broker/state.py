@@ -171,6 +171,8 @@ class State:
 
     keys: Keys | None = None
     clock: int = 0
+    entries: int = 0
+    """How many events there were; each has the entry of that index in the log."""
     members: TrustedList | None = None
     by_id: dict[str, Member] = field(default_factory=dict)
     """The same members by party id, which is a digest and so not free."""

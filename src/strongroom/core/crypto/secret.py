@@ -117,7 +117,9 @@ class SecretBuffer:
     def _unmap(self, address: int, size: int) -> Callable[[], None]:
         inherit, born = self._inherit, self._forks
 
-        def unmap() -> None:
+        def unmap() -> None:  # runs last, also from a cycle: it may use no view
+            if born == forks.count():
+                ctypes.memset(address, 0, size)
             if inherit or born == forks.count():
                 secretmem.unmap(address, size)
 
@@ -147,10 +149,6 @@ class SecretBuffer:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-    def __del__(self) -> None:
-        if hasattr(self, "_view"):
-            self.close()
 
     def __repr__(self) -> str:
         return f"<SecretBuffer of {self._size} bytes>"

@@ -60,6 +60,10 @@ class EnclaveGate(Protocol):
     app's measurement.
     """
 
+    @property
+    def config(self) -> bytes:
+        """What the enclave was created with; its digest is in every report."""
+
     def receive(self) -> Call | None:
         """Wait for the next call; None when the gate has closed."""
 

@@ -30,6 +30,7 @@ class InsideGate:
         self._link = link
         self._asking = GateConnection(link)
         self._request: int | None = None
+        self.config = b""
 
     def start(self) -> bytes:
         """Receive the bundle that this enclave is to run."""
@@ -60,7 +61,8 @@ class InsideGate:
             raise
         self._request = frame.request
         match frame.fields:
-            case {"bundle": bytes() as bundle}:
+            case {"bundle": bytes() as bundle, "config": bytes() as config}:
+                self.config = config
                 return Call(0, bundle, ())
             case {"method": int() as method, "payload": bytes() as payload}:
                 return Call(method, payload, frame.fds)

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """One live enclave as the monitor sees it: start, call, end, and its record (ISO-1)."""
 
-import contextlib
 import select
 import socket
 import threading
@@ -48,6 +47,10 @@ class EnclaveProcess(Protocol):
     @property
     def link(self) -> socket.socket:
         """The monitor's end of its gate."""
+
+    @property
+    def locks(self) -> tuple[str, ...]:
+        """The locks that hold for it, by the kernel's word."""
 
     def kill(self) -> None:
         """End it and all it started; harmless when it has ended."""
@@ -99,24 +102,32 @@ class Enclave:
         """
         return self._ask("INVOKE", {"method": method, "payload": payload}, fds, host)
 
-    def end(self, reason: Reason) -> Destruction:
-        """Kill the process, whose memory and keys go with it; keep the record (IF-2)."""
+    def end(self, reason: Reason) -> None:
+        """Kill the process, whose memory and keys go with it; keep the record (IF-2).
+
+        Harmless when it has ended already: the first reason stays.
+        """
+        self._finish(reason)
+        with self._calling:
+            self._process.link.close()
+
+    def _finish(self, reason: Reason) -> None:
         with self._ending:
-            if self._record is None:
-                self._process.kill()
-                self._exit = self._process.wait()
-                limit = reason == "exited" and self._exit.limit
-                self._record = Destruction(
-                    suite=self.birth.bundle.manifest.suite,
-                    enclave_id=self.birth.enclave_id,
-                    measurement=self.birth.bundle.measurement,
-                    created_at=self.birth.created_at,
-                    destroyed_at=max(self._trunk.clock(), self.birth.created_at),
-                    reason="limit" if limit else reason,
-                    exit=self._exit.text,
-                    memory_bytes=self.birth.memory_bytes,
-                )
-            return self._record
+            if self._record is not None:
+                return
+            self._process.kill()
+            self._exit = self._process.wait()
+            limit = reason == "exited" and self._exit.limit
+            self._record = Destruction(
+                suite=self.birth.bundle.manifest.suite,
+                enclave_id=self.birth.enclave_id,
+                measurement=self.birth.bundle.measurement,
+                created_at=self.birth.created_at,
+                destroyed_at=max(self._trunk.clock(), self.birth.created_at),
+                reason="limit" if limit else reason,
+                exit=self._exit.text,
+                memory_bytes=self.birth.memory_bytes,
+            )
 
     def signed_record(self) -> bytes:
         """Return the record signed by the monitor key.
@@ -146,7 +157,8 @@ class Enclave:
                 )
                 answer = self._serve(host)
             except (StrongroomError, OSError) as error:
-                self.end("exited")
+                self._finish("exited")
+                self._process.link.close()
                 raise self._ended() from error
             return _payload(answer)
 
@@ -179,8 +191,7 @@ class Enclave:
         poll.register(host, select.POLLRDHUP)
         ready = dict(poll.poll())
         if self._process.link.fileno() not in ready and ready:
-            with contextlib.suppress(StrongroomError):
-                self.end("owner-gone")
+            self._finish("owner-gone")
             message = "the owner is gone"
             raise Unavailable(message)
 

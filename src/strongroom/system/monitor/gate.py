@@ -84,6 +84,7 @@ COMMANDS: dict[int, Command] = {
             "launch_policy": Field(bytes, 1 << 20),
             "config": Field(bytes, 1 << 20),
             "memory_bytes": Field(int, 1 << 44),
+            "methods": Field(bytes, 255),
         },
     ),
     12: Command(
@@ -95,7 +96,9 @@ COMMANDS: dict[int, Command] = {
     13: Command("EVIDENCE", "host", {"nonce": _NONCE}),
     14: Command("DESTROY", "host", {"handle": _HANDLE}),
     20: Command(
-        "START", "monitor", {"bundle": Field(bytes, MAX_FRAME_BYTES)}
+        "START",
+        "monitor",
+        {"bundle": Field(bytes, MAX_FRAME_BYTES), "config": Field(bytes, 1 << 20)},
     ),
     21: Command(
         "INVOKE", "monitor", {"method": _METHOD, "payload": Field(bytes, _SMALL)}, fds=True

@@ -119,16 +119,21 @@ def config_events(suite_id: str, config: BootConfig) -> list[tuple[str, bytes]]:
 
 
 def measure_boot(
-    device: "RootOfTrust", config: BootConfig, modules: Mapping[str, str]
+    device: "RootOfTrust", config: BootConfig, template: Iterable[tuple[str, bytes]]
 ) -> None:
     """Extend the registers "monitor", "template" and "config" of `device`.
+
+    Args:
+        device: just powered on.
+        config: what the monitor was started with.
+        template: what `template_events` says of the template that runs.
 
     Raises:
         Misconfigured: a file that is to be measured cannot be read.
     """
     suite_id = device.suite_id
     device.extend("monitor", "package", package_digest(suite_id))
-    for name, digest in template_events(suite_id, config.preload, modules):
+    for name, digest in template:
         device.extend("template", name, digest)
     for name, digest in config_events(suite_id, config):
         device.extend("config", name, digest)

@@ -20,7 +20,8 @@ from strongroom.system.monitor.gate import (
     recv_frame,
     send_frame,
 )
-from strongroom.system.monitor.monitor import Caller, Monitor
+from strongroom.system.monitor.monitor import Monitor
+from strongroom.system.monitor.registry import Caller
 
 _PEER = struct.Struct("3i")
 _BACKLOG = 64

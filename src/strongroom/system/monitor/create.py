@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""CREATE: from a bundle's bytes to a locked-down program that answers (IF-1, ISO-1 b)."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from strongroom.core.codec.bundle import VerifiedBundle
+from strongroom.core.crypto import suite
+from strongroom.core.rats import LOCKS
+from strongroom.errors import LimitReached, Misconfigured, StrongroomError
+from strongroom.system.monitor.admission import Admission
+from strongroom.system.monitor.enclaves import Enclave, EnclaveProcess
+from strongroom.system.monitor.registry import Caller, Registry
+from strongroom.system.monitor.requests import Birth, Trunk
+
+_ID_BYTES, _HANDLE_BYTES = 32, 16
+
+
+class Starter(Protocol):
+    """Starts locked-down processes: the template, to the monitor."""
+
+    def start(self, bundle: VerifiedBundle, memory_bytes: int) -> EnclaveProcess:
+        """Return a locked-down process that waits for its START."""
+
+
+@dataclass(frozen=True)
+class Locks:
+    """What the probe of this machine found: missing locks and how to get them."""
+
+    missing: Mapping[str, str]
+    waived: tuple[str, ...]
+
+    @property
+    def held(self) -> tuple[str, ...]:
+        """The locks that this machine has."""
+        return tuple(name for name in LOCKS if name not in self.missing)
+
+    def require(self) -> None:
+        """Refuse to go on without a lock that nobody has waived.
+
+        Raises:
+            Misconfigured: names every missing lock and what enables it.
+        """
+        unmet = {n: how for n, how in self.missing.items() if n not in self.waived}
+        if unmet:
+            shown = "; ".join(f"{name}: {how}" for name, how in unmet.items())
+            message = (
+                f"this machine lacks locks that every enclave needs: {shown}. "
+                "--allow-missing NAME goes on without one, and evidence then says so"
+            )
+            raise Misconfigured(message)
+
+
+@dataclass(frozen=True)
+class CreateRequest:
+    """The fields of CREATE; `memory_bytes` 0 for what the manifest says (HW-5)."""
+
+    bundle: bytes
+    launch_policy: bytes
+    config: bytes
+    memory_bytes: int
+    methods: bytes
+
+
+class Creator:
+    """Admits, starts and registers enclaves."""
+
+    def __init__(
+        self, trunk: Trunk, admission: Admission, starter: Starter, locks: Locks
+    ) -> None:
+        self._trunk, self._admission = trunk, admission
+        self._starter, self._locks = starter, locks
+        self._machine_bytes = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+    def create(
+        self, request: CreateRequest, caller: Caller, registry: Registry
+    ) -> Enclave:
+        """Return a running enclave; before its START nothing of the app has run.
+
+        Raises:
+            Misconfigured: a lock is missing.
+            Refused: a rule of admission.
+            LimitReached: more memory than the machine has, or too many enclaves.
+            AppFailed: the program ended at once.
+        """
+        self._locks.require()
+        bundle = self._admission.admit(request.bundle, request.launch_policy)
+        memory_bytes = self._memory(request.memory_bytes or bundle.manifest.memory_bytes)
+        process = self._starter.start(bundle, memory_bytes)
+        birth = self._birth(bundle, memory_bytes, request, caller, process.locks)
+        enclave = Enclave(self._trunk, birth, process)
+        try:
+            registry.keep(enclave, caller)
+            enclave.start(request.bundle, request.config, caller.connection)
+        except StrongroomError:
+            enclave.end("exited")
+            registry.forget(enclave)
+            raise
+        return enclave
+
+    def _memory(self, memory_bytes: int) -> int:
+        if memory_bytes > self._machine_bytes:
+            message = (
+                f"{memory_bytes} bytes of memory are over the {self._machine_bytes} "
+                "bytes that this machine has"
+            )
+            raise LimitReached(message)
+        return memory_bytes
+
+    def _birth(
+        self,
+        bundle: VerifiedBundle,
+        memory_bytes: int,
+        request: CreateRequest,
+        caller: Caller,
+        locks: tuple[str, ...],
+    ) -> Birth:
+        with self._trunk.lock:
+            name = self._trunk.device.random(_ID_BYTES)
+            handle = self._trunk.device.random(_HANDLE_BYTES)
+        return Birth(
+            enclave_id=name,
+            handle=handle,
+            owner_uid=caller.uid,
+            bundle=bundle,
+            config=suite(bundle.manifest.suite).digest(request.config),
+            memory_bytes=memory_bytes,
+            methods=frozenset(request.methods),
+            created_at=self._trunk.clock(),
+            locks=locks,
+        )

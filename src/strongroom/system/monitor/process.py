@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The monitor's process: hardened, measured, ready, and gone without a trace.
+
+The one place of this room that knows a device and reads the clock.
+"""
+
+import argparse
+import os
+import resource
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from strongroom.core.codec.keys import PublicKey
+from strongroom.core.crypto import SecretBuffer, VerifyingKey, suite
+from strongroom.core.rats import LOCKS
+from strongroom.errors import Misconfigured
+from strongroom.hardware.simulated.device import SimulatedDevice
+from strongroom.system.monitor.admission import Admission
+from strongroom.system.monitor.create import Locks
+from strongroom.system.monitor.events import EventLog
+from strongroom.system.monitor.measure import BootConfig, measure_boot
+from strongroom.system.monitor.monitor import Monitor
+from strongroom.system.monitor.requests import Device, Trunk
+from strongroom.system.monitor.respawn import MeasuredTemplate
+from strongroom.system.monitor.sandbox import probe
+from strongroom.system.monitor.sandbox.syscalls import PR_SET_DUMPABLE, prctl
+from strongroom.system.monitor.serve import GateServer, listen
+
+_ADMINISTRATOR_BYTES = 64 << 10
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Return the options; `--help` explains them."""
+    parser = argparse.ArgumentParser(prog="python -m strongroom.system.monitor")
+    parser.add_argument("--device", type=Path, required=True, help="the device's folder")
+    parser.add_argument("--socket", type=Path, required=True, help="where the gate opens")
+    parser.add_argument(
+        "--administrator", type=Path, required=True, help="file of a PublicKey record"
+    )
+    parser.add_argument("--program", required=True, help="module with main(gate, bundle)")
+    parser.add_argument("--preload", default="", help="modules, separated by commas")
+    parser.add_argument(
+        "--allow-missing", action="append", default=[], choices=LOCKS, metavar="LOCK"
+    )
+    parser.add_argument("--log", type=Path, help="file for the log of gate commands")
+    parser.add_argument("--ready-fd", type=int, default=-1, help="gets a 1 when ready")
+    parser.add_argument(
+        "--lifeline", action="store_true", help="end when stdin is closed"
+    )
+    return parser.parse_args(arguments)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Boot, serve until SIGTERM or the end of the lifeline, and leave nothing behind.
+
+    1. Harden this process.
+    2. Ask which locks this machine has.
+    3. Start the template, while this process holds no secret yet.
+    4. Power the device on and measure all of it into the registers (BOOT a).
+    5. Make the monitor key in secret memory; open the gate.
+
+    Raises:
+        StrongroomError: why it cannot serve.
+    """
+    _harden()
+    waived = tuple(sorted(set(options.allow_missing)))
+    missing = {name: how for name, how in probe().items() if how is not None}
+    administrator = _administrator(options.administrator)
+    preload = tuple(filter(None, options.preload.split(",")))
+    config = BootConfig(administrator, options.program, preload, waived)
+    with ExitStack() as stack:
+        template = MeasuredTemplate(
+            administrator.suite_id, options.program, preload, waived
+        )
+        stack.callback(template.close)
+        device = stack.enter_context(SimulatedDevice.open(options.device))
+        _require_suite(device, administrator)
+        measure_boot(device, config, template.events)
+        trunk = _trunk(stack, device)
+        admission = Admission(device, trunk.lock, administrator)
+        monitor = Monitor(trunk, admission, template, Locks(missing, waived))
+        stack.callback(monitor.close)
+        log = EventLog(options.log)
+        stack.callback(log.close)
+        listener = stack.enter_context(listen(options.socket))
+        stack.callback(options.socket.unlink, missing_ok=True)
+        _end_on_signal(listener, lifeline=options.lifeline)
+        _tell_ready(options.ready_fd)
+        GateServer(monitor, listener, log, _clock).run()
+
+
+def _harden() -> None:
+    """Let nobody look in: no core dump, not dumpable, files for their owner only."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    prctl(PR_SET_DUMPABLE, 0)
+    os.umask(0o077)
+
+
+def _administrator(path: Path) -> VerifyingKey:
+    try:
+        with path.open("rb") as file:
+            data = file.read(_ADMINISTRATOR_BYTES)
+    except OSError as error:
+        message = f"{path}: {error.strerror}"
+        raise Misconfigured(message) from error
+    return PublicKey.from_bytes(data).verifying()
+
+
+def _require_suite(device: Device, administrator: VerifyingKey) -> None:
+    if device.suite_id != administrator.suite_id:
+        message = (
+            f"the device is of suite {device.suite_id}, the administrator's key of "
+            f"{administrator.suite_id}: a deployment has one suite"
+        )
+        raise Misconfigured(message)
+
+
+def _trunk(stack: ExitStack, device: Device) -> Trunk:
+    """Make the monitor key of this boot; its seed never leaves secret memory."""
+    row = suite(device.suite_id)
+    seed = stack.enter_context(SecretBuffer(row.sign_seed_bytes))
+    seed.fill_random()
+    return Trunk(device, row.signing_key(seed.view, transient=True), _clock)
+
+
+def _clock() -> int:
+    return int(time.time())  # noqa: TID251 - the process entry is where time comes in
+
+
+def _end_on_signal(listener: socket.socket, *, lifeline: bool) -> None:
+    """Let SIGTERM, SIGINT and the end of stdin stop the server."""
+
+    def end(_signal: int, _frame: object) -> None:
+        listener.shutdown(socket.SHUT_RDWR)
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    if lifeline:
+        threading.Thread(target=_watch_lifeline, daemon=True).start()
+
+
+def _watch_lifeline() -> None:
+    while sys.stdin.buffer.read(1):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _tell_ready(fd: int) -> None:
+    if fd >= 0:
+        os.write(fd, b"1")
+        os.close(fd)
