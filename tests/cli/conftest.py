@@ -4,9 +4,9 @@
 from pathlib import Path
 
 import pytest
-from tests.cli.line import Done, Run
 
 from strongroom.cli import main, words
+from tests.cli.line import Done, Run
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@
 """How a command line of a test ended."""
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 
 @dataclass(frozen=True)
@@ -22,4 +22,8 @@ class Done:
         return found
 
 
-Run = Callable[..., Done]
+class Run(Protocol):
+    """Runs a command line in a test's own home."""
+
+    def __call__(self, *arguments: object) -> Done:
+        """Return how it ended."""

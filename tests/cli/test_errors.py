@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-# ruff: noqa: D103  a test's name is its sentence
 """Every way a command can end: exit codes, and what people and programs are told."""
 
 import json
@@ -7,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.cli.line import Run
 
 import strongroom.errors
 from strongroom.cli import words
@@ -15,6 +13,7 @@ from strongroom.cli.errors import show_error, show_fault
 from strongroom.cli.output import Facts, Grid, Line, Printer, clean
 from strongroom.cli.views import duration, iso, moment, size
 from strongroom.errors import Finding, Malformed, Refused, StrongroomError
+from tests.cli.line import Run
 
 FINDING = Finding(
     "usage.purpose", "hospital-a", "research", "[red]sales[/]\x1b[2J", "Ask."

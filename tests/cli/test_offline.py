@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-# ruff: noqa: D103  a test's name is its sentence
 """What needs no room: identities, sealed files, apps, the trusted list."""
 
 import os
@@ -10,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from tests.cli.line import Run
 
 COLUMN = 'column="age"'
@@ -48,7 +48,7 @@ def test_passphrase_is_typed_without_echo(run: Run, tmp_path: Path) -> None:
     del run
     parent, child = pty.openpty()
     line = [sys.executable, "-m", "strongroom", "identity", "create", "alice"]
-    with subprocess.Popen(  # noqa: S603 - our own program
+    with subprocess.Popen(
         [shutil.which("setsid") or "setsid", "--ctty", *line],
         stdin=child,
         stdout=subprocess.PIPE,
@@ -69,7 +69,7 @@ def test_passphrase_is_typed_without_echo(run: Run, tmp_path: Path) -> None:
 
 def test_no_terminal_no_passphrase(run: Run) -> None:
     line = [sys.executable, "-m", "strongroom", "--json", "identity", "create", "bob"]
-    done = subprocess.run(  # noqa: S603 - our own program
+    done = subprocess.run(
         line,
         stdin=subprocess.DEVNULL,
         capture_output=True,

@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-# ruff: noqa: D103  a test's name is its sentence
 """The tree of commands: all have help in two languages, `--json`, and a reference."""
 
 from pathlib import Path
 from typing import get_args
 
 import pytest
+
+from strongroom.cli import arguments, reference, words
+from strongroom.cli.app import tree
+from strongroom.management.trusted_list import Role
 from tests.cli.catalogue import commands, helps, texts
 from tests.cli.line import Run
 
-from strongroom.cli import arguments, reference, words
-from strongroom.management.trusted_list import Role
-
-PATHS = [path for path, _ in commands(reference.tree(), ())]
+PATHS = [path for path, _ in commands(tree(), ())]
 LEAVES = [p for p in PATHS if not any(q[: len(p)] == p and q != p for q in PATHS)]
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "cli.md"
 EVERY_VALUE = "proposed active withdrawn expired exhausted waiting released done failed"

@@ -233,10 +233,12 @@ def test_a_replayed_message_gives_the_same_answer_and_no_second_task(
     sent: list[bytes] = []
     send = session.transport.send
 
-    def record(method: str, path: str, body: object = None, query: object = None) -> bytes:
+    def record(
+        method: str, path: str, body: object = None, query: dict[str, str] | None = None
+    ) -> bytes:
         if path == "/v1/messages" and isinstance(body, bytes):
             sent.append(body)
-        return send(method, path, body)
+        return send(method, path, body, query)
 
     session.transport.send = record  # type: ignore[method-assign,assignment]  # a tap on the wire
     task = tasks.request(session, agreement, "main", {"name": "ann"})

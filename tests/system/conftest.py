@@ -1,107 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A deployment with real processes: device, administrator, provider, monitor."""
+"""Monitors for the tests of this room: one of each suite, and one a test."""
 
-import os
-import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from strongroom.core.codec.bundle import Bundle, FileEntry, Manifest, seal_bundle
-from strongroom.core.codec.keys import PublicKey
-from strongroom.core.codec.launch import LaunchPolicy
-from strongroom.core.codec.signed import sign_record
-from strongroom.core.crypto import SigningKey, suite
-from strongroom.hardware.simulated.device import SimulatedDevice
-from strongroom.hardware.simulated.manufacturer import SimulatedManufacturer
-from strongroom.services.isolation import MonitorProcess, start_monitor
-
-PROGRAM = "tests.system.echo_program"
-MEMORY_BYTES = 64 << 20
-SUITES = ("intl", "sm")
-FILES = {"app/__init__.py": b"", "app/code.py": b"def run():\n    return 1\n"}
-
-
-@dataclass
-class Deployment:
-    """All that one monitor needs, and the keys of those who may change it."""
-
-    folder: Path
-    suite_id: str
-    root: bytes
-    administrator: SigningKey
-    provider: SigningKey
-    policy_version: int = field(default=1)
-
-    @property
-    def socket(self) -> Path:
-        """Where the monitor's gate is."""
-        return self.folder / "gate" / "monitor.sock"
-
-    def start(self, **options: str) -> MonitorProcess:
-        """Start a monitor on this device."""
-        return start_monitor(
-            device=self.folder / "device",
-            socket=self.socket,
-            administrator=PublicKey.of(self.administrator.public),
-            program=PROGRAM,
-            environment={"PYTHONPATH": os.fspath(Path(__file__).parents[2]), **options},
-            log=self.folder / "gate.log",
-        )
-
-    def policy(self, *signers: SigningKey, version: int = 0) -> bytes:
-        """Return a launch policy; by default one with the provider on it."""
-        ids = tuple(key.public.key_id for key in signers or (self.provider,))
-        record = LaunchPolicy(self.suite_id, version or self.policy_version, ids)
-        return sign_record(self.administrator, record)
-
-    def bundle(self, **changes: object) -> Bundle:
-        """Return a bundle signed by the provider; see `make_bundle`."""
-        return make_bundle(self.provider, **changes)
-
-
-def make_key(suite_id: str) -> SigningKey:
-    """Return a fresh signing key."""
-    row = suite(suite_id)
-    return row.signing_key(os.urandom(row.sign_seed_bytes))
-
-
-def make_bundle(
-    signer: SigningKey, files: Mapping[str, bytes] = FILES, **changes: object
-) -> Bundle:
-    """Return a signed bundle of a small app, its manifest changed as told."""
-    row = suite(signer.suite_id)
-    entries = tuple(
-        FileEntry(path, len(data), row.digest(data)) for path, data in sorted(files.items())
-    )
-    value: dict[str, object] = {
-        "type": Manifest.TYPE,
-        "suite": row.id,
-        "name": "echo",
-        "svn": 1,
-        "kind": "service",
-        "memory_bytes": MEMORY_BYTES,
-        "threads": 1,
-        "processes": 0,
-        "storage": ["journal"],
-        "peers": [],
-        "entry_points": [],
-        "files": [entry.to_value() for entry in entries],
-        "encrypted": False,
-    }
-    return seal_bundle(Manifest.from_value({**value, **changes}), files, signer)
-
-
-def make_deployment(folder: Path, suite_id: str) -> Deployment:
-    """Return a deployment on a new device."""
-    now = int(time.time())  # noqa: TID251 - the monitor's process reads it as well
-    folder.mkdir(mode=0o700)
-    with SimulatedManufacturer.create(folder / "maker", suite_id, now) as maker:
-        SimulatedDevice.provision(folder / "device", maker, suite_id, now)
-        root = maker.root
-    return Deployment(folder, suite_id, root, make_key(suite_id), make_key(suite_id))
+from tests.system.deployment import SUITES, Deployment, make_deployment
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from strongroom.cli.output import Grid, Line
 from strongroom.cli.views import comma, duration, short
 from strongroom.cli.words import say
 
-group = noun("Agreements: propose, show, list, sign, withdraw.")
+group, attach = noun("Agreements: propose, show, list, sign, withdraw.")
 Id = Annotated[str, typer.Argument(help="The agreement's id, or the start of it.")]
 
 

@@ -1,6 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tree of commands, in the language in use."""
+"""The tree of commands, in the language in use.
 
+Only the noun that a command line names is loaded; for the help of everything, and
+for the reference, all of them are.
+"""
+
+from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -8,51 +14,29 @@ import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 from typer.main import get_command
 
-from strongroom.cli import (
-    agreement,
-    apps,
-    attest,
-    audit,
-    data,
-    identity,
-    node,
-    receipt,
-    room,
-    task,
-    trusted_list,
-    up,
-)
 from strongroom.cli.command import Json
 from strongroom.cli.desk import Desk
 from strongroom.cli.words import say
 
 OPTIONS_TITLE, ARGUMENTS_TITLE, COMMANDS_TITLE = "Options", "Arguments", "Commands"
-_NOUNS = (
-    ("identity", identity.group),
-    ("room", room.group),
-    ("trusted-list", trusted_list.group),
-    ("data", data.group),
-    ("app", apps.group),
-    ("agreement", agreement.group),
-    ("task", task.group),
-    ("receipt", receipt.group),
-    ("audit", audit.group),
-    ("attest", attest.group),
-    ("node", node.group),
-)
-
-root = typer.Typer(
-    no_args_is_help=True,
-    rich_markup_mode="rich",
-    pretty_exceptions_enable=False,
-    help="Confidential computing for Python: data usable, never visible.",
-)
-for _name, _group in _NOUNS:
-    root.add_typer(_group, name=_name)
-up.register(root)
+_NOUNS = {
+    "identity": "identity",
+    "room": "room",
+    "trusted-list": "trusted_list",
+    "data": "data",
+    "app": "apps",
+    "agreement": "agreement",
+    "task": "task",
+    "receipt": "receipt",
+    "audit": "audit",
+    "attest": "attest",
+    "node": "node",
+    "up": "up",
+}
+"""Each noun with the module that offers its `attach`."""
+_VALUED = ("--home", "--lang", "--passphrase-file")
 
 
-@root.callback()
 def configure(
     ctx: typer.Context,
     *,
@@ -83,14 +67,39 @@ def configure(
     desk.passphrase_file = passphrase_file
 
 
-def tree() -> TyperGroup:
-    """Return every command with its help in the language in use."""
+def tree(arguments: Sequence[str] = ()) -> TyperGroup:
+    """Return the commands that `arguments` can mean, with help in the language in use.
+
+    Args:
+        arguments: a command line; without a noun in its place, it can mean them all.
+    """
+    root = typer.Typer(
+        no_args_is_help=True,
+        rich_markup_mode="rich",
+        pretty_exceptions_enable=False,
+        help="Confidential computing for Python: data usable, never visible.",
+    )
+    root.callback()(configure)
+    named = _noun(arguments)
+    for noun in [named] if named else _NOUNS:
+        import_module(f"strongroom.cli.{_NOUNS[noun]}").attach(root, noun)
     made = get_command(root)
     if not isinstance(made, TyperGroup):
         message = "the root of the commands is a group"
         raise TypeError(message)
     _translate(made)
     return made
+
+
+def _noun(arguments: Sequence[str]) -> str | None:
+    """Return the noun of a command line: its first part that is no option."""
+    rest = iter(arguments)
+    for part in rest:
+        if part in _VALUED:
+            next(rest, None)
+        elif part == "--help" or not part.startswith("-"):
+            return part if part in _NOUNS else None
+    return None
 
 
 def _wrappable(text: str) -> str:

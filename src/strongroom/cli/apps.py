@@ -18,7 +18,7 @@ from strongroom.errors import Malformed
 if TYPE_CHECKING:
     from strongroom.core.codec.bundle import EntryPoint, Manifest
 
-group = noun("Apps: start one, try it, build, inspect, register, list.")
+group, attach = noun("Apps: start one, try it, build, inspect, register, list.")
 Folder = Annotated[Path, typer.Argument(help="The app's folder.")]
 BundleFile = Annotated[Path, typer.Argument(help="The bundle.")]
 

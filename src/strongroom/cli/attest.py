@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from strongroom.core.rats import Evidence
 
-group = noun("Evidence files.")
+group, attach = noun("Evidence files.")
 
 
 @command(group, "explain")

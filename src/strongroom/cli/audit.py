@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from strongroom.core.codec.note import NoteKey
     from strongroom.management.audit import AuditReport, LogEntry
 
-group = noun("The room's public log: copy, verify, query.")
+group, attach = noun("The room's public log: copy, verify, query.")
 Url = Annotated[str | None, typer.Option(help="Address of the room whose log it is.")]
 Key = Annotated[
     str | None,

@@ -11,15 +11,21 @@ from strongroom.cli.desk import Desk
 
 P = ParamSpec("P")
 Function = Callable[Concatenate[Desk, P], None]
+Attach = Callable[[typer.Typer, str], None]
 
 Json = Annotated[
     bool, typer.Option("--json", help="Print one JSON document instead of text.")
 ]
 
 
-def noun(help_text: str) -> typer.Typer:
-    """Return a group of commands about one thing."""
-    return typer.Typer(help=help_text, no_args_is_help=True, add_completion=False)
+def noun(help_text: str) -> tuple[typer.Typer, Attach]:
+    """Return a group of commands about one thing, and what puts it into the tree."""
+    group = typer.Typer(help=help_text, no_args_is_help=True, add_completion=False)
+
+    def attach(root: typer.Typer, name: str) -> None:
+        root.add_typer(group, name=name)
+
+    return group, attach
 
 
 def command(group: typer.Typer, name: str) -> Callable[[Function[P]], Function[P]]:

@@ -17,7 +17,7 @@ from strongroom.cli.words import say
 if TYPE_CHECKING:
     from strongroom.services.sealing import SealedInfo
 
-group = noun("Datasets: seal, register, list, unseal.")
+group, attach = noun("Datasets: seal, register, list, unseal.")
 SUFFIX = ".sealed"
 Sealed = Annotated[Path, typer.Argument(help="The sealed file.")]
 

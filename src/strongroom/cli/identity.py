@@ -15,7 +15,7 @@ from strongroom.cli.words import say
 if TYPE_CHECKING:
     from strongroom.management.keys import PublicIdentity
 
-group = noun("This party's keys: make, show, export.")
+group, attach = noun("This party's keys: make, show, export.")
 
 
 @command(group, "create")

@@ -18,7 +18,7 @@ from strongroom.cli.extras import needs
 from strongroom.cli.output import Line
 from strongroom.cli.words import say
 
-group = noun("Run a node of a room.")
+group, attach = noun("Run a node of a room.")
 DEFAULT_PORT = 8750
 UntilClosed = Annotated[
     bool,

@@ -15,7 +15,7 @@ from strongroom.cli.room import Allow
 from strongroom.cli.views import iso
 from strongroom.cli.words import say
 
-group = noun("Receipts of finished tasks.")
+group, attach = noun("Receipts of finished tasks.")
 
 
 @command(group, "verify")

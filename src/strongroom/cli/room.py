@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from strongroom.cli.arguments import usage_error
 from strongroom.cli.command import command, noun
 from strongroom.cli.desk import Desk
 from strongroom.cli.output import Facts, Grid, Line
@@ -16,7 +17,7 @@ from strongroom.cli.words import say
 if TYPE_CHECKING:
     from strongroom.application.cleanroom.room import Room
 
-group = noun("Rooms: set up, join, show, verify.")
+group, attach = noun("Rooms: set up, join, show, verify.")
 Allow = Annotated[
     list[str] | None,
     typer.Option("--allow", help="Kind of platform to accept too, by name: simulated."),
@@ -119,6 +120,12 @@ def verify(
 
 
 def _allow(desk: Desk, kinds: list[str]) -> None:
+    from strongroom.core.rats import HARDWARE_KINDS  # noqa: PLC0415
+
+    unknown = set(kinds) - {*HARDWARE_KINDS, "simulated"}
+    if unknown:
+        text = "no kind of platform is called {names}"
+        raise usage_error(say(text, names=", ".join(sorted(unknown))))
     if kinds:
         policy = desk.home.policy()
         wanted = tuple(dict.fromkeys([*policy.kinds, *kinds]))

@@ -31,7 +31,7 @@ def run(arguments: Sequence[str]) -> int:
     desk = Desk(Printer(as_json=as_json))
     desk.trace = "--trace" in options
     try:
-        code = tree().main(
+        code = tree(options).main(
             options, prog_name="strongroom", standalone_mode=False, obj=desk
         )
         sys.stdout.flush()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from strongroom.application.cleanroom import TaskStatus
     from strongroom.client.receipts import VerifiedReceipt
 
-group = noun("Tasks: run, dry-run, status, result.")
+group, attach = noun("Tasks: run, dry-run, status, result.")
 RECEIPT_SUFFIX = ".receipt"
 AgreementId = Annotated[
     str, typer.Argument(help="The agreement's id, or the start of it.")

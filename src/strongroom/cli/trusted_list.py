@@ -16,7 +16,7 @@ from strongroom.cli.words import say
 if TYPE_CHECKING:
     from strongroom.management.trusted_list import Role, TrustedList
 
-group = noun("The administrator's list of who may take part.")
+group, attach = noun("The administrator's list of who may take part.")
 
 
 @command(group, "add")

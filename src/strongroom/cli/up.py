@@ -38,9 +38,9 @@ _POLL_S = 0.5
 Child = subprocess.Popen[bytes]
 
 
-def register(root: typer.Typer) -> None:
+def attach(root: typer.Typer, name: str) -> None:
     """Put the command at the root of the tree."""
-    command(root, "up")(up)
+    command(root, name)(up)
 
 
 def up(

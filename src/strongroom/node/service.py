@@ -102,7 +102,7 @@ def _add_public_paths(
         return Response(room, media_type=CBOR)
 
     @app.get("/v1/hello")
-    def hello(nonce: str) -> Response:
+    def hello(nonce: str = "") -> Response:
         fresh = _nonce(nonce)
         answer = host.call(Method.HELLO, {"nonce": fresh})
         evidence = Evidence(

@@ -7,10 +7,14 @@ from dataclasses import replace
 from functools import partial
 
 import pytest
-from tests.application.broker.world import ROLES, World, terms
+from tests.application.broker.world import ROLES, World, manifest, terms
 
 from strongroom.application.broker.config import Method
-from strongroom.application.cleanroom import InputBinding, Withdrawal
+from strongroom.application.cleanroom import (
+    AppRegistration,
+    InputBinding,
+    Withdrawal,
+)
 from strongroom.application.cleanroom.messages import (
     Request,
     open_answer,
@@ -796,3 +800,52 @@ def test_no_key_of_anyone_is_in_log_or_journal(world: World) -> None:
         assert secret not in world.journal.read_bytes()
     assert key.hex() not in repr(ledger.state)
     assert repr(key) not in repr(ledger.state)
+
+
+def _register_app(world: World, code_key: bytes = b"", **changes: object) -> None:
+    said = AppRegistration(
+        manifest=manifest(world.row.id, "other"),
+        signer=world.parties["maker"].public.sign.key_id,
+        owner=world.id("maker"),
+        policy="",
+        registered_at=world.clock(),
+    )
+    said = replace(said, **changes)  # type: ignore[arg-type]  # tests vary any
+    signed = world.sign("maker", said)
+    world.ask("maker", "app.register", registration=signed, code_key=code_key)
+
+
+def test_an_app_registration_must_go_together(world: World) -> None:
+    register = partial(_register_app, world)
+    refused(world, partial(register, signer=bytes(32)), "app.signer")
+    refused(world, partial(register, owner=world.id("clinic")), "registration.owner")
+    service = replace(manifest(world.row.id, "other"), kind="service")
+    with pytest.raises(Malformed, match="task apps"):
+        register(manifest=service)
+    for broken in ({"policy": terms()}, {"code_key": b"k" * 32}):
+        with pytest.raises(Malformed, match="code key"):
+            register(**broken)
+    register()
+    with pytest.raises(Conflict):
+        register()
+    register(registered_at=world.clock() + 1)
+
+
+def test_a_dataset_of_another_suite_does_not_open_here(world: World) -> None:
+    said, key = world.registration("hospital", terms())
+    signed = world.sign("hospital", replace(said, header=b"short"))
+    with pytest.raises(Malformed):
+        world.ask("hospital", "dataset.register", registration=signed, key=key)
+
+
+def test_answers_are_forgotten_when_nobody_can_ask_for_them(fresh: World) -> None:
+    fresh.publish()
+    for _ in range(5):
+        fresh.ask("insurer", "agreement.list")
+    ledger = fresh.broker._ledger  # noqa: SLF001
+    assert ledger is not None
+    assert len(ledger.state.marks) == 6
+    fresh.clock.time += 1300
+    for _ in range(5):
+        fresh.ask("insurer", "agreement.list")
+    assert len(ledger.state.marks) == 5

@@ -3,16 +3,22 @@
 
 Strictly one thing at a time: the monitor sends INVOKE; until it is answered, the
 program may ask for reports, keys, counters and random bytes, each answered at once.
+This is the first code that runs in an enclave after the lock-down.
 """
 
+import contextlib
 import socket
+from collections.abc import Callable
+from typing import TypeVar
 
 from strongroom.core.crypto import SecretBuffer
-from strongroom.core.rats.roles import Call
+from strongroom.core.rats.roles import Call, EnclaveGate
 from strongroom.errors import Malformed, StrongroomError, Unavailable
 from strongroom.system.monitor.gate import (
     ERROR,
+    NUMBERS,
     REPLY,
+    Frame,
     GateConnection,
     check_command,
     check_data_fd,
@@ -21,53 +27,87 @@ from strongroom.system.monitor.gate import (
 )
 
 KEY_BYTES = 32
+EXIT_CLOSED, EXIT_FAILED, EXIT_MEMORY = 0, 1, 3
+"""Exit codes: the gate closed, the program raised, it ran out of memory."""
+
+Program = Callable[[EnclaveGate, bytes], None]
+T = TypeVar("T")
+
+
+def run(link: socket.socket, program: Program) -> int:
+    """Receive the bundle, run the program until its gate closes; return an exit code.
+
+    What a program raises stays inside: neither its text nor its place leaves.
+    """
+    gate = InsideGate(link)
+    try:
+        program(gate, gate.start())
+    except MemoryError:
+        return EXIT_MEMORY
+    except StrongroomError as error:
+        with contextlib.suppress(StrongroomError):
+            gate.fail(error)
+        return EXIT_FAILED
+    except BaseException:  # noqa: BLE001 - the last line: nothing may leak from here
+        return EXIT_FAILED
+    return EXIT_CLOSED
 
 
 class InsideGate:
-    """Implements `core.rats.EnclaveGate` over the enclave's one socket."""
+    """Implements `core.rats.EnclaveGate` over the enclave's one socket.
+
+    Attributes:
+        config: the configuration bytes of CREATE, whose digest is in every report.
+    """
 
     def __init__(self, link: socket.socket) -> None:
+        self.config = b""
         self._link = link
         self._asking = GateConnection(link)
         self._request: int | None = None
-        self.config = b""
 
     def start(self) -> bytes:
-        """Receive the bundle that this enclave is to run."""
-        call = self._receive("START")
-        if call is None:
+        """Receive the bundle that this enclave is to run, and the configuration.
+
+        Raises:
+            Unavailable: the gate closed before.
+        """
+        frame = self._take("START")
+        if frame is None:
             message = "gate: closed before the start"
             raise Unavailable(message)
+        bundle = _field(frame, "bundle", bytes)
+        self.config = _field(frame, "config", bytes)
         self.reply(b"")
-        return call.payload
+        return bundle
 
     def receive(self) -> Call | None:
         """Wait for the next call; None when the gate has closed."""
-        return self._receive("INVOKE")
+        frame = self._take("INVOKE")
+        if frame is None:
+            return None
+        method = _field(frame, "method", int)
+        return Call(method, _field(frame, "payload", bytes), frame.fds)
 
-    def _receive(self, name: str) -> Call | None:
-        frame = recv_frame(self._link)
+    def _take(self, name: str) -> Frame | None:
+        try:
+            frame = recv_frame(self._link)
+        except Unavailable:
+            return None
         if frame is None:
             return None
         try:
-            command = check_command(frame, "monitor")
-            if command.name != name:
-                message = f"gate: expected {name}, got {command.name}"
+            if frame.number != NUMBERS[name]:
+                message = f"gate: expected {name}, got command {frame.number}"
                 raise Malformed(message)
+            check_command(frame, "monitor")
             for fd in frame.fds:
                 check_data_fd(fd)
         except StrongroomError:
             frame.close()
             raise
         self._request = frame.request
-        match frame.fields:
-            case {"bundle": bytes() as bundle, "config": bytes() as config}:
-                self.config = config
-                return Call(0, bundle, ())
-            case {"method": int() as method, "payload": bytes() as payload}:
-                return Call(method, payload, frame.fds)
-        message = "gate: a call without its fields"
-        raise Malformed(message)
+        return frame
 
     def reply(self, payload: bytes) -> None:
         """Answer the call that was received last."""
@@ -86,44 +126,51 @@ class InsideGate:
 
     def report(self, nonce: bytes, user_data: bytes) -> bytes:
         """Return app evidence about this enclave, signed by the monitor (IF-3)."""
-        return self._bytes("REPORT", {"nonce": nonce, "user_data": user_data}, "report")
+        fields: dict[str, object] = {"nonce": nonce, "user_data": user_data}
+        return self._ask("REPORT", fields, "report", bytes)
 
     def sealing_key(self, label: str) -> SecretBuffer:
-        """Return the app's 32-byte sealing key for `label` on this device."""
-        key = self._bytes("SEALING_KEY", {"label": label}, "key")
-        if len(key) != KEY_BYTES:
-            message = "gate: a sealing key of another length"
-            raise Malformed(message)
-        secret = SecretBuffer(KEY_BYTES)
-        secret.view[:] = key
-        return secret
+        """Return the app's 32-byte sealing key for `label`, in secret memory (SEAL)."""
+        fields = {"label": label}
+        return self._asking.call_secret("SEALING_KEY", fields, "key", KEY_BYTES)
 
     def counter(self, label: str) -> int:
         """Return the app's monotonic counter for `label`."""
-        return self._integer("COUNTER", {"label": label})
+        return self._ask("COUNTER", {"label": label}, "value", int)
 
     def increment(self, label: str) -> int:
         """Add one to it durably and return the new value."""
-        return self._integer("INCREMENT", {"label": label})
+        return self._ask("INCREMENT", {"label": label}, "value", int)
 
     def random(self, n: int) -> bytes:
-        """Return `n` random bytes (IF-8)."""
-        return self._bytes("RANDOM", {"n": n}, "random")
+        """Return `n` random bytes (IF-8).
+
+        Raises:
+            Malformed: the monitor answered with another number of bytes.
+        """
+        data = self._ask("RANDOM", {"n": n}, "random", bytes)
+        if len(data) != n:
+            message = "gate: RANDOM was answered with another number of bytes"
+            raise Malformed(message)
+        return data
 
     def now(self) -> int:
         """Return the host's time in Unix seconds: an input, not a truth."""
-        return self._integer("NOW", {})
+        return self._ask("NOW", {}, "value", int)
 
-    def _bytes(self, name: str, fields: dict[str, object], answer: str) -> bytes:
+    def _ask(
+        self, name: str, fields: dict[str, object], answer: str, kind: type[T]
+    ) -> T:
         value = self._asking.call(name, fields).get(answer)
-        if not isinstance(value, bytes):
+        if not isinstance(value, kind) or isinstance(value, bool):
             message = f"gate: {name} was answered without {answer}"
             raise Malformed(message)
         return value
 
-    def _integer(self, name: str, fields: dict[str, object]) -> int:
-        value = self._asking.call(name, fields).get("value")
-        if type(value) is not int:
-            message = f"gate: {name} was answered without a value"
-            raise Malformed(message)
-        return value
+
+def _field(frame: Frame, name: str, kind: type[T]) -> T:
+    value = frame.fields[name]
+    if not isinstance(value, kind):
+        message = f"gate: {name} is not of type {kind.__name__}"
+        raise Malformed(message)
+    return value

@@ -3,38 +3,47 @@
 
     frame = u32 length | CBOR [number, request id, fields], descriptors beside it
 
-A frame is held against `COMMANDS` before anyone acts on it; a reply has number 0
-(fields of the command's own) or 1 (an error). Descriptors may only be regular files.
-docs/specs/gate.md.
+A frame is held against the literal table `COMMANDS` before anyone acts on it, so an
+unknown number, a missing, unknown or mistyped field or one over its size is answered
+with an error and the connection goes on. Only bytes that are no frame end it. A reply
+has the number `REPLY` (fields of the command's own) or `ERROR`. A secret in a reply
+travels behind the frame as raw bytes, so that no CBOR object ever holds it: the map
+has its length only. Pointers do not exist in this format.
 """
 
-import array
 import contextlib
 import fcntl
 import os
 import socket
 import stat
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final
 
 from strongroom.core.codec import cbor
+from strongroom.core.crypto import SecretBuffer
 from strongroom.errors import (
     LimitReached,
     Malformed,
+    StrongroomError,
     Unavailable,
     error_from_value,
 )
 
-MAX_FRAME_BYTES = 64 << 20
-MAX_FDS = 32
-REPLY, ERROR = 0, 1
+MAX_FRAME_BYTES: Final = 64 << 20
+MAX_PAYLOAD_BYTES: Final = 16 << 20
+MAX_FDS: Final = 32
+REPLY, ERROR = 0, 255
 _LENGTH_BYTES = 4
-_SMALL = 16 << 20
+_FD_BYTES = 4
+_ROOM = 1 << 16
+_READ_BYTES = 4 << 20
 
 
 @dataclass(frozen=True)
 class Field:
-    """The type of one field and, for bytes and text, its smallest and largest size."""
+    """The type of one field; its largest and smallest value, or size in bytes."""
 
     type: type
     most: int = 0
@@ -44,13 +53,13 @@ class Field:
         """Hold a value against the field.
 
         Raises:
-            Malformed: another type, or too short.
+            Malformed: another type, too short or too small.
             LimitReached: too long or too large.
         """
         if type(value) is not self.type:
             message = f"gate: {name} is not of type {self.type.__name__}"
             raise Malformed(message)
-        size = value if isinstance(value, int) else len(value)  # type: ignore[arg-type]
+        size = value if isinstance(value, int) else _length(value)
         if size < self.least:
             message = f"gate: {name} is below {self.least}"
             raise Malformed(message)
@@ -61,132 +70,176 @@ class Field:
 
 @dataclass(frozen=True)
 class Command:
-    """One numbered command: who may send it, and its fields."""
+    """One numbered command: which side sends it, its fields and its sizes."""
 
     name: str
     side: str
-    fields: dict[str, Field] = field(default_factory=dict)
-    fds: bool = False
+    fields: Mapping[str, Field] = field(default_factory=dict)
+    fds: int = 0
+    frame_bytes: int = MAX_PAYLOAD_BYTES + _ROOM
 
 
 _HANDLE = Field(bytes, 16, 16)
 _NONCE = Field(bytes, 64, 8)
 _LABEL = Field(str, 128, 1)
 _METHOD = Field(int, 255, 1)
+_MEMORY = Field(int, 1 << 44)
+_PAYLOAD = Field(bytes, MAX_PAYLOAD_BYTES)
+_BUNDLE = Field(bytes, MAX_FRAME_BYTES)
+_CONFIG = Field(bytes, 1 << 20)
 
-COMMANDS: dict[int, Command] = {
-    10: Command("STATUS", "host"),
-    11: Command(
-        "CREATE",
-        "host",
-        {
-            "bundle": Field(bytes, MAX_FRAME_BYTES),
-            "launch_policy": Field(bytes, 1 << 20),
-            "config": Field(bytes, 1 << 20),
-            "memory_bytes": Field(int, 1 << 44),
-            "methods": Field(bytes, 255),
-        },
-    ),
-    12: Command(
-        "CALL",
-        "host",
-        {"handle": _HANDLE, "method": _METHOD, "payload": Field(bytes, _SMALL)},
-        fds=True,
-    ),
-    13: Command("EVIDENCE", "host", {"nonce": _NONCE}),
-    14: Command("DESTROY", "host", {"handle": _HANDLE}),
-    20: Command(
-        "START",
-        "monitor",
-        {"bundle": Field(bytes, MAX_FRAME_BYTES), "config": Field(bytes, 1 << 20)},
-    ),
-    21: Command(
-        "INVOKE", "monitor", {"method": _METHOD, "payload": Field(bytes, _SMALL)}, fds=True
-    ),
-    32: Command("REPORT", "enclave", {"nonce": _NONCE, "user_data": Field(bytes, 64)}),
-    33: Command("SEALING_KEY", "enclave", {"label": _LABEL}),
-    34: Command("COUNTER", "enclave", {"label": _LABEL}),
-    35: Command("INCREMENT", "enclave", {"label": _LABEL}),
-    36: Command("RANDOM", "enclave", {"n": Field(int, 4096, 1)}),
-    37: Command("NOW", "enclave"),
-}
-NUMBERS: dict[str, int] = {command.name: number for number, command in COMMANDS.items()}
+COMMANDS: Final[Mapping[int, Command]] = MappingProxyType(
+    {
+        # from the ordinary side to the monitor
+        1: Command("STATUS", "host"),
+        2: Command(
+            "CREATE",
+            "host",
+            {
+                "bundle": _BUNDLE,
+                "launch_policy": Field(bytes, 1 << 20),
+                "config": _CONFIG,
+                "memory_bytes": _MEMORY,
+                "methods": Field(bytes, 255),
+            },
+            frame_bytes=MAX_FRAME_BYTES,
+        ),
+        3: Command(
+            "CALL",
+            "host",
+            {"handle": _HANDLE, "method": _METHOD, "payload": _PAYLOAD},
+            fds=MAX_FDS,
+        ),
+        4: Command("EVIDENCE", "host", {"nonce": _NONCE}),
+        5: Command("DESTROY", "host", {"handle": _HANDLE}),
+        # from the monitor to an enclave
+        16: Command(
+            "START",
+            "monitor",
+            {"bundle": _BUNDLE, "config": _CONFIG},
+            frame_bytes=MAX_FRAME_BYTES,
+        ),
+        17: Command(
+            "INVOKE", "monitor", {"method": _METHOD, "payload": _PAYLOAD}, fds=MAX_FDS
+        ),
+        # from an enclave to the monitor, while it works on a call
+        32: Command(
+            "REPORT", "enclave", {"nonce": _NONCE, "user_data": Field(bytes, 64)}
+        ),
+        33: Command("SEALING_KEY", "enclave", {"label": _LABEL}),
+        34: Command("COUNTER", "enclave", {"label": _LABEL}),
+        35: Command("INCREMENT", "enclave", {"label": _LABEL}),
+        36: Command("RANDOM", "enclave", {"n": Field(int, 4096, 1)}),
+        37: Command("NOW", "enclave"),
+    }
+)
+NUMBERS: Final[Mapping[str, int]] = MappingProxyType(
+    {command.name: number for number, command in COMMANDS.items()}
+)
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One frame as it came: number, request id, fields, descriptors."""
+    """One frame as it came: number, request id, fields, descriptors, its size."""
 
     number: int
     request: int
     fields: dict[str, object]
-    fds: tuple[int, ...]
+    fds: tuple[int, ...] = ()
+    size: int = 0
 
     def close(self) -> None:
         """Give up the descriptors."""
-        for fd in self.fds:
-            with contextlib.suppress(OSError):
-                os.close(fd)
+        _close(self.fds)
 
 
 def check_command(frame: Frame, side: str) -> Command:
-    """Hold a frame against the command table.
+    """Hold a frame against the command table; the caller closes it if this raises.
 
     Raises:
-        Malformed: unknown number, wrong side, missing, unknown or mistyped fields.
-        LimitReached: a field over its size.
+        Malformed: unknown number, wrong side, missing, unknown or mistyped fields,
+            descriptors where none belong.
+        LimitReached: a field, the frame or the count of descriptors over its limit.
     """
     command = COMMANDS.get(frame.number)
     if command is None or command.side != side:
         message = f"gate: no command {frame.number} for the {side} side"
         raise Malformed(message)
     if set(frame.fields) != set(command.fields):
-        message = f"gate: {command.name} takes {', '.join(command.fields) or 'no fields'}"
+        takes = ", ".join(command.fields) or "no fields"
+        message = f"gate: {command.name} takes {takes}"
         raise Malformed(message)
     for name, rule in command.fields.items():
         rule.check(name, frame.fields[name])
+    if frame.size > command.frame_bytes:
+        message = f"gate: {command.name} takes at most {command.frame_bytes} bytes"
+        raise LimitReached(message)
     if frame.fds and not command.fds:
         message = f"gate: {command.name} takes no descriptors"
         raise Malformed(message)
+    if len(frame.fds) > command.fds:
+        message = f"gate: {command.name} takes at most {command.fds} descriptors"
+        raise LimitReached(message)
     return command
 
 
-def check_data_fd(fd: int) -> None:
+def check_data_fd(fd: int, *, writable: bool | None = None) -> None:
     """Let only regular files through.
 
+    Args:
+        fd: a descriptor that came through the gate.
+        writable: whether it must be open for writing; None takes either.
+
     Raises:
-        Malformed: a socket, pipe, device or folder, or a descriptor without a file.
+        Malformed: a socket, pipe, device or folder, a descriptor without a file, or
+            one that is open in another mode.
     """
     try:
         regular = stat.S_ISREG(os.fstat(fd).st_mode)
-        path_only = fcntl.fcntl(fd, fcntl.F_GETFL) & getattr(os, "O_PATH", 0)
+        flags = fcntl.fcntl(fd, fcntl.F_GETFL)
     except OSError as error:
         message = "gate: a descriptor cannot be read"
         raise Malformed(message) from error
-    if not regular or path_only:
+    if not regular or flags & os.O_PATH:
         message = "gate: a descriptor that is not a regular file"
+        raise Malformed(message)
+    mode = flags & os.O_ACCMODE
+    if writable is not None and writable != (mode != os.O_RDONLY):
+        message = (
+            f"gate: a file must be open for {'writing' if writable else 'reading'}"
+        )
+        raise Malformed(message)
+    if mode == os.O_WRONLY:
+        message = "gate: a file must be open for reading too"
         raise Malformed(message)
 
 
 def send_frame(
-    link: socket.socket, number: int, request: int, fields: dict[str, object], fds: Sequence[int] = ()
+    link: socket.socket,
+    number: int,
+    request: int,
+    fields: Mapping[str, object],
+    fds: Sequence[int] = (),
 ) -> None:
-    """Send one frame.
+    """Send one frame; a field that is a `SecretBuffer` is sent raw, then closed.
 
     Raises:
         LimitReached: over `MAX_FRAME_BYTES` or `MAX_FDS`.
         Unavailable: the other side is gone.
     """
-    body = cbor.encode([number, request, fields])
-    if len(body) > MAX_FRAME_BYTES or len(fds) > MAX_FDS:
-        message = "gate: a frame over the limit"
-        raise LimitReached(message)
-    data = memoryview(len(body).to_bytes(_LENGTH_BYTES, "big") + body)
+    secrets = {n: v for n, v in fields.items() if isinstance(v, SecretBuffer)}
+    plain = {n: v for n, v in fields.items() if n not in secrets}
     try:
-        sent = socket.send_fds(link, [data], list(fds))
-        link.sendall(data[sent:])
-    except OSError as error:
-        raise _gone() from error
+        sizes = {n: len(v) for n, v in secrets.items()}
+        body = cbor.encode([number, request, plain | sizes])
+        _check_length(len(body))
+        _check_count(len(fds))
+        _send(link, len(body).to_bytes(_LENGTH_BYTES, "big"), body, fds)
+        for _, secret in sorted(secrets.items()):
+            secret.write_to(link.fileno())
+    finally:
+        for secret in secrets.values():
+            secret.close()
 
 
 def recv_frame(link: socket.socket) -> Frame | None:
@@ -201,69 +254,24 @@ def recv_frame(link: socket.socket) -> Frame | None:
     if not head:
         return None
     try:
+        head += _recv_exactly(link, _LENGTH_BYTES - len(head))
         length = int.from_bytes(head, "big")
-        if length > MAX_FRAME_BYTES:
-            message = "gate: a frame over the limit"
-            raise LimitReached(message)
-        value = cbor.decode(bytes(_recv_exactly(link, length)))
-        match value:
-            case [int() as number, int() as request, dict() as fields]:
-                return Frame(number, request, fields, fds)
-        message = "gate: this is not a frame"
-        raise Malformed(message)
+        _check_length(length)
+        return _parse(bytes(_recv_exactly(link, length)), fds)
     except BaseException:
-        Frame(0, 0, {}, fds).close()
+        _close(fds)
         raise
 
 
-def _recv_head(link: socket.socket) -> tuple[bytes, tuple[int, ...]]:
-    """Receive the length with the descriptors that came beside it."""
-    space = socket.CMSG_SPACE(MAX_FDS * array.array("i").itemsize)
-    try:
-        head, controls, flags, _ = link.recvmsg(_LENGTH_BYTES, space, socket.MSG_CMSG_CLOEXEC)
-    except OSError as error:
-        raise _gone() from error
-    fds = array.array("i")
-    for level, kind, data in controls:
-        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
-            fds.frombytes(data[: len(data) - len(data) % fds.itemsize])
-    received = tuple(fds)
-    if flags & socket.MSG_CTRUNC:
-        Frame(0, 0, {}, received).close()
-        message = "gate: too many descriptors"
-        raise LimitReached(message)
-    if head and len(head) < _LENGTH_BYTES:
-        head += bytes(_recv_exactly(link, _LENGTH_BYTES - len(head)))
-    return head, received
-
-
-def _recv_exactly(link: socket.socket, length: int) -> bytearray:
-    data = bytearray(length)
-    view = memoryview(data)
-    while view:
-        try:
-            count = link.recv_into(view)
-        except OSError as error:
-            raise _gone() from error
-        if not count:
-            raise _gone()
-        view = view[count:]
-    return data
-
-
-def _gone() -> Unavailable:
-    return Unavailable("gate: the other side is gone")
-
-
 class GateConnection:
-    """One end of a gate that asks: one command at a time, each with its answer."""
+    """The end of a gate that asks: one command at a time, each with its answer."""
 
     def __init__(self, link: socket.socket) -> None:
         self.link = link
         self._request = 0
 
     def call(
-        self, name: str, fields: dict[str, object], fds: Sequence[int] = ()
+        self, name: str, fields: Mapping[str, object], fds: Sequence[int] = ()
     ) -> dict[str, object]:
         """Send a command and return the fields of its reply.
 
@@ -277,13 +285,130 @@ class GateConnection:
         if frame is None:
             raise _gone()
         frame.close()
-        if frame.request != self._request or frame.number not in (REPLY, ERROR):
-            message = "gate: an answer to another request"
-            raise Malformed(message)
         if frame.number == ERROR:
             raise error_from_value(frame.fields)
+        if frame.request != self._request or frame.number != REPLY:
+            message = "gate: an answer to another request"
+            raise Malformed(message)
         return frame.fields
+
+    def call_secret(
+        self, name: str, fields: Mapping[str, object], answer: str, size: int
+    ) -> SecretBuffer:
+        """Send a command whose reply is a secret; it never leaves secret memory.
+
+        Args:
+            name: of the command.
+            fields: of the command.
+            answer: the reply's one field.
+            size: how many bytes it must have.
+        """
+        announced = self.call(name, fields).get(answer)
+        if type(announced) is not int or announced != size:
+            message = f"gate: {name} was answered without {size} bytes of {answer}"
+            raise Malformed(message)
+        secret = SecretBuffer(size)
+        try:
+            secret.read_from(self.link.fileno())
+        except StrongroomError:
+            secret.close()
+            raise
+        return secret
 
     def close(self) -> None:
         """Close this end."""
         self.link.close()
+
+
+def _check_length(length: int) -> None:
+    if length > MAX_FRAME_BYTES:
+        message = "gate: a frame over the limit"
+        raise LimitReached(message)
+
+
+def _check_count(count: int) -> None:
+    if count > MAX_FDS:
+        message = f"gate: more than {MAX_FDS} descriptors"
+        raise LimitReached(message)
+
+
+def _parse(body: bytes, fds: tuple[int, ...]) -> Frame:
+    value = cbor.decode(body)
+    match value:
+        case [int() as number, int() as request, dict() as fields] if all(
+            isinstance(name, str) for name in fields
+        ):
+            return Frame(number, request, fields, fds, len(body))
+        case _:
+            message = "gate: this is not a frame"
+            raise Malformed(message)
+
+
+def _send(link: socket.socket, head: bytes, body: bytes, fds: Sequence[int]) -> None:
+    try:
+        sent = socket.send_fds(link, [head, body], list(fds))
+        rest = memoryview(body)[max(0, sent - len(head)) :]
+        if sent < len(head):
+            link.sendall(head[sent:])
+        link.sendall(rest)
+    except OSError as error:
+        raise _gone() from error
+
+
+def _recv_head(link: socket.socket) -> tuple[bytes, tuple[int, ...]]:
+    """Receive the first bytes of the length, and the descriptors beside them."""
+    space = socket.CMSG_SPACE(MAX_FDS * _FD_BYTES)
+    try:
+        head, controls, flags, _ = link.recvmsg(
+            _LENGTH_BYTES, space, socket.MSG_CMSG_CLOEXEC
+        )
+    except OSError as error:
+        raise _gone() from error
+    fds = tuple(
+        fd
+        for level, kind, data in controls
+        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS
+        for fd in memoryview(data[: len(data) - len(data) % _FD_BYTES]).cast("i")
+    )
+    if flags & socket.MSG_CTRUNC:
+        _close(fds)
+        _check_count(MAX_FDS + 1)
+    return head, fds
+
+
+def _recv_exactly(link: socket.socket, length: int) -> bytearray:
+    """Receive `length` bytes; memory grows with what has really come."""
+    data = bytearray()
+    while len(data) < length:
+        start = len(data)
+        data += bytes(min(length - start, _READ_BYTES))
+        with memoryview(data) as whole:
+            view = whole[start:]
+            while view:
+                view = view[_recv_some(link, view) :]
+            view.release()
+    return data
+
+
+def _recv_some(link: socket.socket, view: memoryview) -> int:
+    try:
+        count = link.recv_into(view)
+    except OSError as error:
+        raise _gone() from error
+    if not count:
+        raise _gone()
+    return count
+
+
+def _length(value: object) -> int:
+    return len(value) if isinstance(value, bytes | str) else 0
+
+
+def _close(fds: Sequence[int]) -> None:
+    for fd in fds:
+        with contextlib.suppress(OSError):
+            os.close(fd)
+
+
+def _gone() -> Unavailable:
+    return Unavailable("gate: the other side is gone")

@@ -9,7 +9,6 @@ import os
 import resource
 import signal
 import socket
-import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -146,7 +145,7 @@ def _end_on_signal(listener: socket.socket, *, lifeline: bool) -> None:
 
 
 def _watch_lifeline() -> None:
-    while sys.stdin.buffer.read(1):
+    while os.read(0, 1):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
 

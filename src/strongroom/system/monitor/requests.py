@@ -67,14 +67,16 @@ class EnclaveRequests:
         self._vault = AppVault(trunk.device, trunk.lock, birth.bundle.measurement)
 
     def answer(self, command: str, fields: dict[str, object]) -> dict[str, object]:
-        """Return the reply's fields; `fields` fit the command table already."""
+        """Return the reply's fields; `fields` fit the command table already.
+
+        A key is a `SecretBuffer`, which whoever sends the reply closes.
+        """
         match command:
             case "REPORT":
                 nonce = _take(fields, "nonce", bytes)
                 return {"report": self._report(nonce, _take(fields, "user_data", bytes))}
             case "SEALING_KEY":
-                with self._vault.sealing_key(_take(fields, "label", str)) as key:
-                    return {"key": bytes(key.view)}
+                return {"key": self._vault.sealing_key(_take(fields, "label", str))}
             case "COUNTER":
                 return {"value": self._vault.counter(_take(fields, "label", str))}
             case "INCREMENT":

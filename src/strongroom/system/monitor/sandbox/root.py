@@ -60,21 +60,23 @@ def enter_private_root(readable: tuple[str, ...], size_bytes: int) -> None:
     root = "/tmp"  # noqa: S108 - a mount point that every system has
     options = f"size={size_bytes},mode=755"
     mount("tmpfs", root, "tmpfs", MS_NOSUID | MS_NODEV, options)
+    for path in WRITABLE:  # first, so that what lies below /tmp can be bound into it
+        Path(root + path).mkdir(parents=True)
+        flags = MS_NOSUID | MS_NODEV | MS_NOEXEC
+        mount("tmpfs", root + path, "tmpfs", flags, options)
     for path, fd in sources:
         _bind_read_only(path, fd, root)
     for path, fd in devices:
         _bind(path, fd, root)
     for path, fd in (*sources, *devices):
         os.close(fd)
-    for path in (*WRITABLE, "/old", "/proc"):
-        Path(root + path).mkdir(parents=True, exist_ok=True)
+    for path in ("/old", "/proc"):
+        Path(root + path).mkdir()
     mount("proc", f"{root}/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
     syscall("pivot_root", root.encode(), f"{root}/old".encode())
     os.chdir("/")
     umount_lazily("/old")
     Path("/old").rmdir()
-    for path in WRITABLE:
-        mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, options)
     mount(None, "/", None, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV)
 
 
