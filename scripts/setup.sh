@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Makes .venv with everything that tests, demo and benchmarks need.
-# Needs Python 3.11 or newer. As root on Debian it installs missing system packages.
+# Needs Python 3.11 or newer (STRONGROOM_PYTHON names one). As root on Debian it installs
+# missing system packages; otherwise it says which are missing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -10,7 +11,7 @@ needed="python3-venv:ensurepip libssl3:libcrypto.so.3 libgcrypt20:libgcrypt.so.2
 find_python() {
   # A system Python first: other users can execute it, as a service of its own needs.
   local found
-  for found in ${PYTHON:-} /usr/bin/python3 /usr/bin/python3.1[1-9] python3; do
+  for found in ${STRONGROOM_PYTHON:-} /usr/bin/python3 /usr/bin/python3.1[1-9] python3; do
     if "$found" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
       command -v "$found"
       return
@@ -46,7 +47,7 @@ fi
 
 echo "Setting up .venv with $("$python" --version) (about a minute the first time)"
 "$python" -m venv --clear .venv
-quiet=(--quiet --disable-pip-version-check)
+quiet=(-qq --disable-pip-version-check)
 .venv/bin/python -m pip install "${quiet[@]}" --require-hashes -r requirements/build.txt
 .venv/bin/python -m pip install "${quiet[@]}" --require-hashes --no-build-isolation \
   -r requirements/dev.txt

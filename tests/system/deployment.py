@@ -3,7 +3,6 @@
 
 import os
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,14 +37,15 @@ class Deployment:
         """Where the monitor's gate is."""
         return self.folder / "gate" / "monitor.sock"
 
-    def start(self, **options: str) -> MonitorProcess:
+    def start(self, *waived: str) -> MonitorProcess:
         """Start a monitor on this device."""
         return start_monitor(
             device=self.folder / "device",
             socket=self.socket,
             administrator=PublicKey.of(self.administrator.public),
             program=PROGRAM,
-            environment={"PYTHONPATH": os.fspath(Path(__file__).parents[2]), **options},
+            allow_missing=waived,
+            environment={"PYTHONPATH": os.fspath(Path(__file__).parents[2])},
             log=self.folder / "gate.log",
         )
 
@@ -66,13 +66,12 @@ def make_key(suite_id: str) -> SigningKey:
     return row.signing_key(os.urandom(row.sign_seed_bytes))
 
 
-def make_bundle(
-    signer: SigningKey, files: Mapping[str, bytes] = FILES, **changes: object
-) -> Bundle:
+def make_bundle(signer: SigningKey, **changes: object) -> Bundle:
     """Return a signed bundle of a small app, its manifest changed as told."""
     row = suite(signer.suite_id)
     entries = tuple(
-        FileEntry(path, len(data), row.digest(data)) for path, data in sorted(files.items())
+        FileEntry(path, len(data), row.digest(data))
+        for path, data in sorted(FILES.items())
     )
     value: dict[str, object] = {
         "type": Manifest.TYPE,
@@ -89,12 +88,12 @@ def make_bundle(
         "files": [entry.to_value() for entry in entries],
         "encrypted": False,
     }
-    return seal_bundle(Manifest.from_value({**value, **changes}), files, signer)
+    return seal_bundle(Manifest.from_value({**value, **changes}), FILES, signer)
 
 
 def make_deployment(folder: Path, suite_id: str) -> Deployment:
     """Return a deployment on a new device."""
-    now = int(time.time())  # noqa: TID251 - the monitor's process reads it as well
+    now = int(time.time())
     folder.mkdir(mode=0o700)
     with SimulatedManufacturer.create(folder / "maker", suite_id, now) as maker:
         SimulatedDevice.provision(folder / "device", maker, suite_id, now)

@@ -3,6 +3,7 @@
 
 import ctypes
 import os
+import threading
 import time
 from enum import IntEnum
 
@@ -31,6 +32,7 @@ class Method(IntEnum):
     NOW = 15
     REFUSE = 16
     BUNDLE_SIZE = 17
+    EXIT_LATER = 18
 
 
 def main(gate: EnclaveGate, bundle: bytes) -> None:
@@ -65,6 +67,8 @@ def carry_out(gate: EnclaveGate, call: Call, bundle: bytes) -> bytes:  # noqa: C
             allocate(int(call.payload))
         case Method.EXIT:
             os._exit(7)
+        case Method.EXIT_LATER:
+            threading.Timer(float(call.payload), os._exit, (7,)).start()
         case Method.CRASH:
             ctypes.string_at(0)  # a real fault: the first process ignores mere signals
         case Method.SLEEP:
@@ -86,6 +90,9 @@ def carry_out(gate: EnclaveGate, call: Call, bundle: bytes) -> bytes:  # noqa: C
             raise Malformed(message)
         case Method.BUNDLE_SIZE:
             return str(len(bundle)).encode()
+        case _:
+            message = "no such method"
+            raise Malformed(message)
     return b""
 
 

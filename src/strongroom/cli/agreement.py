@@ -2,7 +2,8 @@
 """`strongroom agreement`: propose, show, sign, withdraw."""
 
 import sys
-from typing import Annotated
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,8 +11,11 @@ from strongroom.cli import arguments
 from strongroom.cli.command import command, noun
 from strongroom.cli.desk import Desk
 from strongroom.cli.output import Grid, Line
-from strongroom.cli.views import comma, duration, short
+from strongroom.cli.views import comma, duration, named, short
 from strongroom.cli.words import say
+
+if TYPE_CHECKING:
+    from strongroom.cli.deals import Deal
 
 group, attach = noun("Agreements: propose, show, list, sign, withdraw.")
 Id = Annotated[str, typer.Argument(help="The agreement's id, or the start of it.")]
@@ -91,7 +95,7 @@ def list_(desk: Desk) -> None:
             short(deal.status.agreement.id),
             deal.status.agreement.title,
             say(deal.status.state),
-            comma([deal.name(party) for party in deal.status.missing]),
+            comma([named(party, deal.names) for party in deal.status.missing]),
             f"{deal.status.uses} / {deal.status.agreement.max_uses}",
         )
         for deal in deals
@@ -121,9 +125,8 @@ def sign(
         desk.printer.show({}, *deal.blocks()[:2], Line(deal.sentence(), "bold"))
         if not typer.confirm(say("Sign?")):
             raise typer.Abort
-    identity = deal.status.agreement.id
-    agreements.sign(desk.session, identity)
-    _show(desk, identity)
+    status = agreements.sign(desk.session, deal.status.agreement.id)
+    _print(desk, replace(deal, status=status))
 
 
 @command(group, "withdraw")
@@ -134,16 +137,20 @@ def withdraw(
     reason: Annotated[str, typer.Option(help="Why; everyone in it can read this.")],
 ) -> None:
     """End an agreement from now on; any of its signers can."""
-    from strongroom.cli.deals import full_id  # noqa: PLC0415
+    from strongroom.cli.deals import ask  # noqa: PLC0415
     from strongroom.client import agreements  # noqa: PLC0415
 
-    identity = full_id(desk, agreement)
-    agreements.withdraw(desk.session, identity, reason)
-    _show(desk, identity)
+    deal = ask(desk, agreement)
+    identity = deal.status.agreement.id
+    status = agreements.withdraw(desk.session, identity, reason)
+    _print(desk, replace(deal, status=status))
 
 
 def _show(desk: Desk, text: str) -> None:
     from strongroom.cli.deals import ask  # noqa: PLC0415
 
-    deal = ask(desk, text)
+    _print(desk, ask(desk, text))
+
+
+def _print(desk: Desk, deal: "Deal") -> None:
     desk.printer.show(deal.value(), *deal.blocks())

@@ -112,11 +112,10 @@ def register(  # noqa: PLR0913 - the usage policy in options
         message = say("a usage policy protects secret code; this bundle is readable")
         raise arguments.usage_error(message)
     register_app(desk.session, bundle, text)
-    rows = [("measurement", app), ("usage policy", text.strip() or say("none"))]
     desk.printer.show(
         {"app": app, "measurement": app, "name": manifest.name, "policy": text},
         Line(say("Registered."), "green"),
-        Facts("App", rows),
+        Facts("App", [("measurement", app)]),
     )
 
 

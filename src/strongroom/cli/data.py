@@ -83,7 +83,7 @@ def register(  # noqa: PLR0913 - the usage policy in options
     desk.printer.show(
         {"dataset": dataset, "policy": text},
         Line(done, "green"),
-        Facts("Dataset", [("id", dataset), ("usage policy", text.strip())]),
+        Facts("Dataset", [("id", dataset)]),
     )
 
 

@@ -8,9 +8,9 @@ from strongroom.application.cleanroom import AgreementStatus
 from strongroom.cli.desk import Desk
 from strongroom.cli.output import Block, Facts, Grid, Line
 from strongroom.cli.parties import ID
-from strongroom.cli.rows import maps
 from strongroom.cli.views import comma, iso, named, short
 from strongroom.cli.words import say
+from strongroom.client import agreements
 from strongroom.errors import Malformed, NotFound
 
 
@@ -137,33 +137,39 @@ class Deal:
 
 
 def ask_all(desk: Desk) -> list[Deal]:
-    """Return every agreement that concerns the party."""
-    rows = maps(desk.session.ask("agreement.list", {}), "agreements")
-    return [Deal.read(row) for row in rows]
+    """Return every agreement that concerns the party, with the names known here."""
+    names = desk.contacts.names()
+    return [Deal(status, names) for status in agreements.listed(desk.session)]
 
 
 def ask(desk: Desk, text: str) -> Deal:
-    """Return one agreement, by its id or the start of it.
+    """Return one agreement with all names, by its id or the start of it.
 
     Raises:
         NotFound: no agreement of the party starts so, or several do.
         Malformed: the broker showed another one than was asked for.
     """
-    if not ID.fullmatch(text):
-        found = [d for d in ask_all(desk) if d.status.agreement.id.startswith(text)]
-        if len(found) == 1 and text:
-            return found[0]
-        message = say(
-            "{count} agreements of yours start with {text}", count=len(found), text=text
-        )
-        raise NotFound(message)
-    deal = Deal.read(desk.session.ask("agreement.show", {"agreement": text}))
-    if deal.status.agreement.id != text:
+    identity = full_id(desk, text)
+    deal = Deal.read(desk.session.ask("agreement.show", {"agreement": identity}))
+    if deal.status.agreement.id != identity:
         message = "the broker showed another agreement than the one asked for"
         raise Malformed(message)
     return deal
 
 
 def full_id(desk: Desk, text: str) -> str:
-    """Return an agreement's whole id, from it or from the start of it."""
-    return text if ID.fullmatch(text) else ask(desk, text).status.agreement.id
+    """Return an agreement's whole id, from it or from the start of it.
+
+    Raises:
+        NotFound: no agreement of the party starts so, or several do.
+    """
+    if ID.fullmatch(text):
+        return text
+    known = [status.agreement.id for status in agreements.listed(desk.session)]
+    found = [identity for identity in known if identity.startswith(text)]
+    if len(found) == 1 and text:
+        return found[0]
+    message = say(
+        "{count} agreements of yours start with {text}", count=len(found), text=text
+    )
+    raise NotFound(message)

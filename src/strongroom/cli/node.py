@@ -45,7 +45,7 @@ def manage(
     folder = RoomFolder(room)
     url = desk.room(folder.room).url
     number = port or urlsplit(url).port or DEFAULT_PORT
-    _end_on_term()
+    end_on_term()
     if until_stdin_closes:
         _watch_stdin()
 
@@ -94,7 +94,7 @@ def compute(
     run_compute(folder, url, store, stop, ready)
 
 
-def _end_on_term() -> None:
+def end_on_term() -> None:
     """Let SIGTERM unwind, so that monitor and enclaves are ended too."""
 
     def end(_number: int, _frame: FrameType | None) -> None:

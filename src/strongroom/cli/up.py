@@ -24,7 +24,7 @@ from strongroom.cli.arguments import Suite
 from strongroom.cli.command import command
 from strongroom.cli.desk import NO_PASSPHRASE, Desk
 from strongroom.cli.extras import needs
-from strongroom.cli.node import DEFAULT_PORT
+from strongroom.cli.node import DEFAULT_PORT, end_on_term
 from strongroom.cli.output import Block, Facts, Line
 from strongroom.cli.words import say
 from strongroom.errors import Misconfigured
@@ -59,6 +59,7 @@ def up(
     """Start a management node and a compute node here, for development."""
     with needs("node"):
         from strongroom.node.provision import RoomFolder  # noqa: PLC0415
+    end_on_term()
     place = RoomFolder(folder.resolve())
     room = _room(desk, place, suite, port)
     manage = ["node", "manage", str(place.root)]

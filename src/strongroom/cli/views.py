@@ -40,7 +40,7 @@ def size(count: int) -> str:
 
 
 def named(party: str, names: Mapping[str, str]) -> str:
-    """Return a party's name with the start of its id, or its whole id."""
+    """Return a party's name with the start of its id, or its whole id alone."""
     return f"{names[party]} ({short(party)})" if party in names else party
 
 

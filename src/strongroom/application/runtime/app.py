@@ -35,10 +35,10 @@ def run_app(job: object, fds: Sequence[int]) -> tuple[str, bytes | memoryview]:
         case _:
             message = "this is not a job"
             raise Malformed(message)
-    root = Path(tempfile.mkdtemp(prefix="app-"))
-    write_files(root, files)
-    arguments = {**values, **_read_inputs(inputs, fds)}
-    return call_app(root, function, arguments)
+    with tempfile.TemporaryDirectory(prefix="app-") as folder:
+        write_files(Path(folder), files)
+        arguments = {**values, **_read_inputs(inputs, fds)}
+        return call_app(Path(folder), function, arguments)
 
 
 def write_files(root: Path, files: Mapping[str, bytes]) -> None:

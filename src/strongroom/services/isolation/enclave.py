@@ -4,7 +4,7 @@
 import contextlib
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -30,7 +30,7 @@ class Link:
         self._gate = GateConnection(link)
 
     def ask(
-        self, command: str, fields: dict[str, object], fds: Sequence[int] = ()
+        self, command: str, fields: Mapping[str, object], fds: Sequence[int] = ()
     ) -> dict[str, object]:
         """Send a command and return its reply's fields."""
         with self._lock:
@@ -75,10 +75,8 @@ class Enclave:
             AppFailed, LimitReached: it ended by itself, or the program says so.
             StrongroomError: what the program or the monitor answered.
         """
-        fields: dict[str, object] = {"handle": self._handle, "method": method}
-        return take(
-            self._link.ask("CALL", {**fields, "payload": payload}, fds), "payload", bytes
-        )
+        fields = {"handle": self._handle, "method": method, "payload": payload}
+        return take(self._link.ask("CALL", fields, fds), "payload", bytes)
 
     def destroy(self) -> bytes:
         """Destroy the enclave with its memory and keys; return the signed record.
@@ -87,8 +85,8 @@ class Enclave:
         enclave that has ended by itself; a second call returns the same record.
         """
         if not self._record:
-            fields: dict[str, object] = {"handle": self._handle}
-            self._record = take(self._link.ask("DESTROY", fields), "record", bytes)
+            answer = self._link.ask("DESTROY", {"handle": self._handle})
+            self._record = take(answer, "record", bytes)
             self._link.close()
         return self._record
 

@@ -14,7 +14,12 @@ from types import TracebackType
 from typing import IO, Self
 
 from strongroom.core.codec.keys import PublicKey
-from strongroom.errors import Misconfigured, StrongroomError, Unavailable, error_from_value
+from strongroom.errors import (
+    Misconfigured,
+    StrongroomError,
+    Unavailable,
+    error_from_value,
+)
 
 READY_S = 120.0
 _STOP_S = 10.0
@@ -63,7 +68,7 @@ class MonitorProcess:
         self.stop()
 
 
-def start_monitor(
+def start_monitor(  # noqa: PLR0913 - each is an option of the process, by name
     device: Path,
     socket: Path,
     administrator: PublicKey,

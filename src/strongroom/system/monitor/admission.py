@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who may start: bundle and launch policy, checked before the first instruction (SYS-3).
+"""Who may start: bundle and policy, checked before the first instruction (SYS-3).
 
 The steps are those of docs/specs/bundle.md, section Admission. Highest launch-policy
 versions and SVNs are the device's monotonic counters, so that neither an older
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Admission:
-    """Decides which bundles start on this device, by the pinned administrator's word."""
+    """Decides which bundles start here, by the pinned administrator's word."""
 
     def __init__(
         self,
@@ -52,8 +52,8 @@ class Admission:
         signer = parsed.signer.verifying().key_id
         if signer not in policy.signers:
             raise Untrusted.because(
-                "bundle.signer",
-                "administrator",
+                rule="bundle.signer",
+                owner="administrator",
                 expected=f"a signer on launch policy version {policy.version}",
                 got=f"key {signer.hex()[:16]}",
                 remedy="Ask the administrator to put the signer on the launch policy.",
@@ -76,21 +76,30 @@ class Admission:
             policy = open_record(LaunchPolicy, data, self._administrator)
         except Untrusted as error:
             raise Untrusted.because(
-                "launch.signature",
-                "administrator",
+                rule="launch.signature",
+                owner="administrator",
                 expected="a launch policy signed by the administrator of this monitor",
                 got="another signature",
                 remedy="Get the launch policy from the administrator again.",
             ) from error
         if policy.suite != self._device.suite_id:
-            raise _wrong_suite("launch.suite", self._device.suite_id, policy.suite)
+            raise self._wrong_suite(rule="launch.suite", got=policy.suite)
         _version_rule(policy)(self.newest_policy_version())
         return policy
 
     def _require_suite(self, bundle: Bundle) -> None:
         for suite_id in (bundle.manifest.suite, bundle.signer.suite):
             if suite_id != self._device.suite_id:
-                raise _wrong_suite("bundle.suite", self._device.suite_id, suite_id)
+                raise self._wrong_suite(rule="bundle.suite", got=suite_id)
+
+    def _wrong_suite(self, *, rule: str, got: str) -> Refused:
+        return Refused.because(
+            rule=rule,
+            owner="administrator",
+            expected=f"the suite of this deployment, {self._device.suite_id}",
+            got=got,
+            remedy="Build the artefact for this deployment's suite.",
+        )
 
     def _policy_counter(self) -> str:
         return f"launch-policy/{self._administrator.key_id.hex()}"
@@ -109,8 +118,8 @@ def _check_signature(bundle: Bundle) -> VerifiedBundle:
         if any(finding.rule == "bundle.measurement" for finding in error.findings):
             raise
         raise Untrusted.because(
-            "bundle.signature",
-            "app provider",
+            rule="bundle.signature",
+            owner="app provider",
             expected="a signature over the manifest by the signer it names",
             got="no such signature",
             remedy="The bundle is unsigned or was altered; get the original.",
@@ -127,8 +136,8 @@ def _svn_rule(verified: VerifiedBundle) -> Callable[[int], int]:
     def rule(seen: int) -> int:
         if svn < seen:
             raise Stale.because(
-                "bundle.svn",
-                "app provider",
+                rule="bundle.svn",
+                owner="app provider",
                 expected=f"SVN {seen} or higher for {name}",
                 got=f"SVN {svn}",
                 remedy="Get the current bundle; older ones no longer start here.",
@@ -142,8 +151,8 @@ def _version_rule(policy: LaunchPolicy) -> Callable[[int], int]:
     def rule(seen: int) -> int:
         if policy.version < seen:
             raise Stale.because(
-                "launch.version",
-                "administrator",
+                rule="launch.version",
+                owner="administrator",
                 expected=f"launch policy version {seen} or newer",
                 got=f"version {policy.version}",
                 remedy="Fetch the current launch policy.",
@@ -151,13 +160,3 @@ def _version_rule(policy: LaunchPolicy) -> Callable[[int], int]:
         return policy.version
 
     return rule
-
-
-def _wrong_suite(rule: str, expected: str, got: str) -> Refused:
-    return Refused.because(
-        rule,
-        "administrator",
-        expected=f"the suite of this deployment, {expected}",
-        got=got,
-        remedy="Build the artefact for this deployment's suite.",
-    )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""CREATE: from a bundle's bytes to a locked-down program that answers (IF-1, ISO-1 b)."""
+"""CREATE: from a bundle to a locked-down program that answers (IF-1, ISO-1 b)."""
 
 import os
 from collections.abc import Mapping
@@ -87,13 +87,14 @@ class Creator:
         """
         self._locks.require()
         bundle = self._admission.admit(request.bundle, request.launch_policy)
-        memory_bytes = self._memory(request.memory_bytes or bundle.manifest.memory_bytes)
+        wanted = request.memory_bytes or bundle.manifest.memory_bytes
+        memory_bytes = self._memory(wanted)
         process = self._starter.start(bundle, memory_bytes)
         birth = self._birth(bundle, memory_bytes, request, caller, process.locks)
-        enclave = Enclave(self._trunk, birth, process)
+        enclave = Enclave(self._trunk, birth, process, caller.connection)
         try:
             registry.keep(enclave, caller)
-            enclave.start(request.bundle, request.config, caller.connection)
+            enclave.start(request.bundle, request.config)
         except StrongroomError:
             enclave.end("exited")
             registry.forget(enclave)
@@ -124,7 +125,9 @@ class Creator:
             enclave_id=name,
             handle=handle,
             owner_uid=caller.uid,
-            bundle=bundle,
+            manifest=bundle.manifest,
+            measurement=bundle.measurement,
+            signer=bundle.bundle.signer.key_id,
             config=suite(bundle.manifest.suite).digest(request.config),
             memory_bytes=memory_bytes,
             methods=frozenset(request.methods),

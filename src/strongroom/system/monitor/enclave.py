@@ -27,7 +27,7 @@ from strongroom.system.monitor.gate import (
 )
 
 KEY_BYTES = 32
-EXIT_CLOSED, EXIT_FAILED, EXIT_MEMORY = 0, 1, 3
+EXIT_CLOSED, EXIT_FAILED, EXIT_MEMORY = 0, 70, 71
 """Exit codes: the gate closed, the program raised, it ran out of memory."""
 
 Program = Callable[[EnclaveGate, bytes], None]

@@ -66,10 +66,17 @@ class Enclave:
     then fails.
     """
 
-    def __init__(self, trunk: Trunk, birth: Birth, process: EnclaveProcess) -> None:
+    def __init__(
+        self,
+        trunk: Trunk,
+        birth: Birth,
+        process: EnclaveProcess,
+        owner: socket.socket,
+    ) -> None:
         self.birth = birth
         self._trunk = trunk
         self._process = process
+        self._owner = owner
         self._requests = EnclaveRequests(trunk, birth)
         self._calling = threading.Lock()
         self._ending = threading.Lock()
@@ -82,13 +89,18 @@ class Enclave:
         """The record of its end, or None while it lives."""
         return self._record
 
-    def start(self, bundle: bytes, config: bytes, host: socket.socket) -> None:
+    @property
+    def lives(self) -> bool:
+        """Whether its process has not ended, as far as its gate tells."""
+        return self._record is None and not self._is_closed()
+
+    def start(self, bundle: bytes, config: bytes) -> None:
         """Hand the checked bundle over; returns once the program runs.
 
         Raises:
             AppFailed, LimitReached: it ended instead.
         """
-        self._ask("START", {"bundle": bundle, "config": config}, (), host)
+        self._ask("START", {"bundle": bundle, "config": config}, (), self._owner)
 
     def call(
         self, method: int, payload: bytes, fds: Sequence[int], host: socket.socket
@@ -115,13 +127,15 @@ class Enclave:
         with self._ending:
             if self._record is not None:
                 return
+            if self._is_closed():
+                reason = "exited"
             self._process.kill()
             self._exit = self._process.wait()
             limit = reason == "exited" and self._exit.limit
             self._record = Destruction(
-                suite=self.birth.bundle.manifest.suite,
+                suite=self.birth.manifest.suite,
                 enclave_id=self.birth.enclave_id,
-                measurement=self.birth.bundle.measurement,
+                measurement=self.birth.measurement,
                 created_at=self.birth.created_at,
                 destroyed_at=max(self._trunk.clock(), self.birth.created_at),
                 reason="limit" if limit else reason,
@@ -185,15 +199,25 @@ class Enclave:
             return ERROR, error.to_value()
 
     def _wait(self, host: socket.socket) -> None:
-        """Wait for the enclave, and end it if its owner goes first."""
+        """Wait for the enclave, and end it if its owner, who called, goes first."""
         poll = select.poll()
         poll.register(self._process.link, select.POLLIN)
-        poll.register(host, select.POLLRDHUP)
+        if host is self._owner:
+            poll.register(host, select.POLLRDHUP)
         ready = dict(poll.poll())
         if self._process.link.fileno() not in ready and ready:
             self._finish("owner-gone")
             message = "the owner is gone"
             raise Unavailable(message)
+
+    def _is_closed(self) -> bool:
+        try:
+            flags = socket.MSG_PEEK | socket.MSG_DONTWAIT
+            return not self._process.link.recv(1, flags)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
 
     def _ended(self) -> StrongroomError:
         record = self._record

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What happened at the gate: one structured event a command, no secrets (LOG-1, LOG-2)."""
+"""What happened at the gate: one event a command, no secrets (LOG-1, LOG-2)."""
 
 import json
 import os
@@ -67,7 +67,8 @@ def outcome_of(error: StrongroomError | None) -> tuple[str, str]:
 
 def _open(path: Path) -> int:
     try:
-        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        return os.open(path, flags, 0o600)
     except OSError as error:
         message = f"the event log {path} cannot be opened: {error.strerror}"
         raise Misconfigured(message) from error

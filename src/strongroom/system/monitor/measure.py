@@ -4,15 +4,17 @@
     firmware   by the device itself
     monitor    the sources of this package, of which the monitor is a part
     template   what runs before an app's first line: interpreter, installed
-               distributions, preloaded modules, the source files really loaded
+               distributions, start-up code, preloaded modules, the files really loaded
     config     what the monitor was told: administrator key, program, suite, ...
 
 A value depends on contents only, never on where a file lies or when it was
 written, so two machines with the same software have the same registers.
 """
 
+import os
 import sys
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 _CHUNK_BYTES = 1 << 20
 _PACKAGE = "strongroom"
+_MODULES = "modules"
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,8 @@ def interpreter_digest(suite_id: str) -> bytes:
     """Return the digest over the interpreter's version and binary."""
     row = suite(suite_id)
     binary = Path(sys.executable).resolve()
-    return _digest(row, [sys.version, sys.implementation.name, _file_digest(row, binary)])
+    version = [sys.implementation.name, sys.version]
+    return _digest(row, [*version, _file_digest(row, binary)])
 
 
 @cache
@@ -79,6 +83,19 @@ def distributions_digest(suite_id: str) -> bytes:
     return _digest(suite(suite_id), rows)
 
 
+@cache
+def startup_digest(suite_id: str) -> bytes:
+    """Return the digest over the code that `.pth` files run at every start (site)."""
+    lines = sorted(
+        line
+        for folder in {Path(entry) for entry in sys.path if Path(entry).is_dir()}
+        for path in folder.glob("*.pth")
+        for line in path.read_text(errors="replace").splitlines()
+        if line.startswith(("import ", "import\t"))
+    )
+    return _digest(suite(suite_id), lines)
+
+
 def modules_digest(suite_id: str, modules: Mapping[str, str]) -> bytes:
     """Return the digest over loaded modules: name, and bytes of the file it is from.
 
@@ -87,10 +104,10 @@ def modules_digest(suite_id: str, modules: Mapping[str, str]) -> bytes:
         modules: module name to the path of its source or library; "" if built in.
     """
     row = suite(suite_id)
-    return _digest(
-        row,
-        [[name, _module_digest(row, path)] for name, path in sorted(modules.items())],
-    )
+    names = sorted(modules)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        digests = pool.map(lambda name: _module_digest(row, modules[name]), names)
+        return _digest(row, [list(pair) for pair in zip(names, digests, strict=True)])
 
 
 def template_events(
@@ -101,8 +118,9 @@ def template_events(
     return [
         ("interpreter", interpreter_digest(suite_id)),
         ("distributions", distributions_digest(suite_id)),
+        ("startup", startup_digest(suite_id)),
         ("preload", _digest(row, list(preload))),
-        ("modules", modules_digest(suite_id, modules)),
+        (_MODULES, modules_digest(suite_id, modules)),
     ]
 
 
@@ -119,24 +137,29 @@ def config_events(suite_id: str, config: BootConfig) -> list[tuple[str, bytes]]:
 
 
 def measure_boot(
-    device: "RootOfTrust", config: BootConfig, template: Iterable[tuple[str, bytes]]
-) -> None:
+    device: "RootOfTrust", config: BootConfig, modules: Mapping[str, str]
+) -> bytes:
     """Extend the registers "monitor", "template" and "config" of `device`.
 
     Args:
         device: just powered on.
         config: what the monitor was started with.
-        template: what `template_events` says of the template that runs.
+        modules: what the template has loaded, see `modules_digest`.
+
+    Returns:
+        The digest of the modules, to hold a later template against.
 
     Raises:
         Misconfigured: a file that is to be measured cannot be read.
     """
     suite_id = device.suite_id
     device.extend("monitor", "package", package_digest(suite_id))
+    template = template_events(suite_id, config.preload, modules)
     for name, digest in template:
         device.extend("template", name, digest)
     for name, digest in config_events(suite_id, config):
         device.extend("config", name, digest)
+    return dict(template)[_MODULES]
 
 
 def _record_lines(dist: metadata.Distribution) -> str:

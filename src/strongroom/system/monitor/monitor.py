@@ -56,15 +56,17 @@ class Monitor:
                 "payload": bytes() as payload,
             }:
                 enclave = self._registry.callable(handle, method, caller)
-                return {"payload": enclave.call(method, payload, fds, caller.connection)}
+                answer = enclave.call(method, payload, fds, caller.connection)
+                return {"payload": answer}
             case "EVIDENCE", {"nonce": bytes() as nonce}:
                 return {"evidence": self._evidence(nonce)}
             case "DESTROY", {"handle": bytes() as handle}:
                 enclave = self._registry.owned(handle, caller)
                 enclave.end("requested")
                 return {"record": enclave.signed_record()}
-        message = f"gate: {command} is not for the host side"
-        raise Malformed(message)
+            case _:
+                message = f"gate: {command} is not for the host side"
+                raise Malformed(message)
 
     def status(self) -> dict[str, object]:
         """Return what anyone on this machine may know."""
@@ -101,7 +103,7 @@ class Monitor:
         return {
             "handle": birth.handle,
             "enclave_id": birth.enclave_id,
-            "measurement": birth.bundle.measurement,
+            "measurement": birth.measurement,
             "start_ms": (time.perf_counter() - began) * 1000,
         }
 
@@ -116,7 +118,7 @@ class Monitor:
 def _listed(birth: Birth) -> dict[str, object]:
     return {
         "enclave_id": birth.enclave_id,
-        "measurement": birth.bundle.measurement,
+        "measurement": birth.measurement,
         "owner_uid": birth.owner_uid,
         "memory_bytes": birth.memory_bytes,
         "created_at": birth.created_at,

@@ -37,21 +37,16 @@ _ADMINISTRATOR_BYTES = 64 << 10
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Return the options; `--help` explains them."""
     parser = argparse.ArgumentParser(prog="python -m strongroom.system.monitor")
-    parser.add_argument("--device", type=Path, required=True, help="the device's folder")
-    parser.add_argument("--socket", type=Path, required=True, help="where the gate opens")
-    parser.add_argument(
-        "--administrator", type=Path, required=True, help="file of a PublicKey record"
-    )
-    parser.add_argument("--program", required=True, help="module with main(gate, bundle)")
-    parser.add_argument("--preload", default="", help="modules, separated by commas")
-    parser.add_argument(
-        "--allow-missing", action="append", default=[], choices=LOCKS, metavar="LOCK"
-    )
-    parser.add_argument("--log", type=Path, help="file for the log of gate commands")
-    parser.add_argument("--ready-fd", type=int, default=-1, help="gets a 1 when ready")
-    parser.add_argument(
-        "--lifeline", action="store_true", help="end when stdin is closed"
-    )
+    option = parser.add_argument
+    option("--device", type=Path, required=True, help="the device's folder")
+    option("--socket", type=Path, required=True, help="where the gate opens")
+    option("--administrator", type=Path, required=True, help="a PublicKey record")
+    option("--program", required=True, help="module with main(gate, bundle)")
+    option("--preload", default="", help="modules, separated by commas")
+    option("--allow-missing", action="append", default=[], choices=LOCKS)
+    option("--log", type=Path, help="file for the log of gate commands")
+    option("--ready-fd", type=int, default=-1, help="gets a 1 when the gate is open")
+    option("--lifeline", action="store_true", help="end when stdin is closed")
     return parser.parse_args(arguments)
 
 
@@ -74,13 +69,12 @@ def run(options: argparse.Namespace) -> None:
     preload = tuple(filter(None, options.preload.split(",")))
     config = BootConfig(administrator, options.program, preload, waived)
     with ExitStack() as stack:
-        template = MeasuredTemplate(
-            administrator.suite_id, options.program, preload, waived
-        )
+        template = MeasuredTemplate(options.program, preload, waived)
         stack.callback(template.close)
         device = stack.enter_context(SimulatedDevice.open(options.device))
         _require_suite(device, administrator)
-        measure_boot(device, config, template.events)
+        measured = measure_boot(device, config, template.modules)
+        template.pin(device.suite_id, measured)
         trunk = _trunk(stack, device)
         admission = Admission(device, trunk.lock, administrator)
         monitor = Monitor(trunk, admission, template, Locks(missing, waived))
@@ -129,7 +123,7 @@ def _trunk(stack: ExitStack, device: Device) -> Trunk:
 
 
 def _clock() -> int:
-    return int(time.time())  # noqa: TID251 - the process entry is where time comes in
+    return int(time.time())
 
 
 def _end_on_signal(listener: socket.socket, *, lifeline: bool) -> None:

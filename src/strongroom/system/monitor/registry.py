@@ -66,8 +66,8 @@ class Registry:
         enclave = self.find(handle)
         if enclave is None or enclave.birth.owner_uid != caller.uid:
             raise Refused.because(
-                "gate.owner",
-                "monitor",
+                rule="gate.owner",
+                owner="monitor",
                 expected="the handle of an enclave that the caller created",
                 got=f"another handle, from uid {caller.uid}",
                 remedy="Create an enclave and use the handle that CREATE returns.",
@@ -84,8 +84,8 @@ class Registry:
         allowed = enclave.birth.methods
         if allowed and method not in allowed:
             raise Refused.because(
-                "gate.permission",
-                "owner of the enclave",
+                rule="gate.permission",
+                owner="owner of the enclave",
                 expected=f"one of the methods {', '.join(map(str, sorted(allowed)))}",
                 got=f"method {method}",
                 remedy="Create the enclave with this method among those allowed.",
@@ -96,7 +96,7 @@ class Registry:
         """Return what is known of every enclave that has not ended."""
         with self._guard:
             enclaves = [enclave for enclave, _ in self._enclaves.values()]
-        return tuple(enclave.birth for enclave in enclaves if enclave.record is None)
+        return tuple(enclave.birth for enclave in enclaves if enclave.lives)
 
     def release(self, caller: Caller) -> None:
         """End and forget every enclave of a connection that has closed."""

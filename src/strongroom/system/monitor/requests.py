@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an enclave may ask of the monitor while it works on a call (HW-4, IF-3, IF-8)."""
+"""What an enclave may ask of the monitor during a call (HW-4, IF-3, IF-8)."""
 
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
-from strongroom.core.codec.bundle import VerifiedBundle
+from strongroom.core.codec.bundle import Manifest
 from strongroom.core.crypto import SigningKey
 from strongroom.core.rats import AppFacts, RootOfTrust
 from strongroom.errors import Malformed
@@ -44,14 +44,16 @@ class Trunk:
 class Birth:
     """What the monitor knows of an enclave from its creation on (HW-5).
 
-    `methods` are the numbers that may be called, empty for all; `config` is the
-    digest of the configuration bytes; `locks` were applied to its process.
+    `signer` is a key id; `config` the digest of the configuration bytes; `methods`
+    are the numbers that may be called, empty for all; `locks` hold for its process.
     """
 
     enclave_id: bytes
     handle: bytes
     owner_uid: int
-    bundle: VerifiedBundle
+    manifest: Manifest
+    measurement: bytes
+    signer: bytes
     config: bytes
     memory_bytes: int
     methods: frozenset[int]
@@ -64,7 +66,7 @@ class EnclaveRequests:
 
     def __init__(self, trunk: Trunk, birth: Birth) -> None:
         self._trunk, self._birth = trunk, birth
-        self._vault = AppVault(trunk.device, trunk.lock, birth.bundle.measurement)
+        self._vault = AppVault(trunk.device, trunk.lock, birth.measurement)
 
     def answer(self, command: str, fields: dict[str, object]) -> dict[str, object]:
         """Return the reply's fields; `fields` fit the command table already.
@@ -74,7 +76,8 @@ class EnclaveRequests:
         match command:
             case "REPORT":
                 nonce = _take(fields, "nonce", bytes)
-                return {"report": self._report(nonce, _take(fields, "user_data", bytes))}
+                user_data = _take(fields, "user_data", bytes)
+                return {"report": self._report(nonce, user_data)}
             case "SEALING_KEY":
                 return {"key": self._vault.sealing_key(_take(fields, "label", str))}
             case "COUNTER":
@@ -82,19 +85,21 @@ class EnclaveRequests:
             case "INCREMENT":
                 return {"value": self._vault.increment(_take(fields, "label", str))}
             case "RANDOM":
+                count = _take(fields, "n", int)
                 with self._trunk.lock:
-                    return {"random": self._trunk.device.random(_take(fields, "n", int))}
+                    return {"random": self._trunk.device.random(count)}
             case "NOW":
                 return {"value": self._trunk.clock()}
-        message = f"gate: no answer to {command}"
-        raise Malformed(message)
+            case _:
+                message = f"gate: no answer to {command}"
+                raise Malformed(message)
 
     def _report(self, nonce: bytes, user_data: bytes) -> bytes:
-        birth, manifest = self._birth, self._birth.bundle.manifest
+        birth, manifest = self._birth, self._birth.manifest
         facts = AppFacts(
             enclave_id=birth.enclave_id,
-            measurement=birth.bundle.measurement,
-            signer=birth.bundle.bundle.signer.key_id,
+            measurement=birth.measurement,
+            signer=birth.signer,
             product=manifest.name,
             svn=manifest.svn,
             suite_id=manifest.suite,
@@ -114,7 +119,7 @@ class EnclaveRequests:
 
 def _permissions(birth: Birth) -> tuple[str, ...]:
     """Return what the app was allotted (RES-1, SYS-1), as text for policies."""
-    manifest = birth.bundle.manifest
+    manifest = birth.manifest
     return (
         *(f"storage:{name}" for name in manifest.storage),
         *(f"peer:{name}" for name in manifest.peers),

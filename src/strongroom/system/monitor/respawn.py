@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The template, started again when it dies, if it is still the one that was measured."""
+"""The template, started again when it dies, if it is still as it was measured."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -7,8 +7,16 @@ from concurrent.futures import ThreadPoolExecutor
 from strongroom.core.codec.bundle import VerifiedBundle
 from strongroom.errors import Misconfigured, Unavailable
 from strongroom.system.monitor.enclaves import EnclaveProcess
-from strongroom.system.monitor.measure import template_events
+from strongroom.system.monitor.measure import modules_digest
 from strongroom.system.monitor.starter import Template
+
+
+class _Watched(Template):
+    """A template that can be asked whether it still runs."""
+
+    def is_running(self) -> bool:
+        """Return whether its process has not ended."""
+        return self._process.poll() is None
 
 
 class MeasuredTemplate:
@@ -19,22 +27,27 @@ class MeasuredTemplate:
     """
 
     def __init__(
-        self,
-        suite_id: str,
-        program: str,
-        preload: Sequence[str],
-        waived: Sequence[str],
+        self, program: str, preload: Sequence[str], waived: Sequence[str]
     ) -> None:
-        """Start the template and measure it.
+        """Start the template.
 
         Raises:
             Misconfigured: it ended while it was importing.
         """
-        self._suite_id, self._program = suite_id, program
+        self._program = program
         self._preload, self._waived = tuple(preload), tuple(waived)
+        self._suite_id, self._digest = "", b""
         self._thread = ThreadPoolExecutor(1, "template")
         self._template = self._thread.submit(self._spawn).result()
-        self.events = self._measure(self._template)
+
+    @property
+    def modules(self) -> dict[str, str]:
+        """What the template has loaded, and from where."""
+        return self._template.modules
+
+    def pin(self, suite_id: str, modules_digest: bytes) -> None:
+        """Say what was measured: every later template must have the same digest."""
+        self._suite_id, self._digest = suite_id, modules_digest
 
     def start(self, bundle: VerifiedBundle, memory_bytes: int) -> EnclaveProcess:
         """Return a locked-down process that waits for its START.
@@ -54,18 +67,15 @@ class MeasuredTemplate:
         self._template.close()
         self._thread.shutdown()
 
-    def _spawn(self) -> Template:
-        return Template(self._program, self._preload, self._waived)
-
-    def _measure(self, template: Template) -> list[tuple[str, bytes]]:
-        return template_events(self._suite_id, self._preload, template.modules)
+    def _spawn(self) -> _Watched:
+        return _Watched(self._program, self._preload, self._waived)
 
     def _replace(self) -> None:
-        if self._template.alive():
+        if self._template.is_running():
             return
         self._template.close()
         fresh = self._spawn()
-        if self._measure(fresh) != self.events:
+        if modules_digest(self._suite_id, fresh.modules) != self._digest:
             fresh.close()
             message = "the template has changed since the monitor measured it: restart"
             raise Misconfigured(message)

@@ -2,60 +2,115 @@
 """The template: a process that has imported everything and holds no secret.
 
 The monitor starts it afresh, so it shares no memory with the monitor's keys. It forks
-an enclave in milliseconds: a shepherd leaves the host's namespaces and forks the first
-process of the new ones, which locks itself down and runs the program. Shepherd and
-enclave die with the template, and the template with the monitor.
+an enclave in milliseconds, each from a thread of its own, which stays and tells how the
+enclave ended: a fork of many pages is the costly part, so there is one. The child locks
+itself down and runs the program. It dies with the template, and that with the monitor.
+Neither is ever dumpable, so nobody but root can put code into one before it is locked.
 
     python -m strongroom.system.monitor.template CONTROL-FD PROGRAM PRELOAD,...
+
+Enclaves of one template share its address layout and its hash seed.
 """
 
 import contextlib
+import gc
 import importlib
 import os
 import random
+import select
 import signal
 import socket
 import sys
+import tempfile
+import threading
 import time
+from dataclasses import dataclass
 from types import ModuleType
+from typing import NoReturn
 
 from strongroom.core.crypto import prepare
 from strongroom.errors import Malformed, StrongroomError
-from strongroom.system.monitor.enclave import InsideGate
+from strongroom.system.monitor import enclave
 from strongroom.system.monitor.gate import ERROR, Frame, recv_frame, send_frame
 from strongroom.system.monitor.sandbox import (
     Spec,
+    become_template,
     close_descriptors,
     die_with_parent,
-    leave_host,
+    fork_first,
     lock_down,
     readable_paths,
 )
-from strongroom.system.monitor.sandbox.syscalls import PR_SET_DUMPABLE, prctl
+from strongroom.system.monitor.sandbox.syscalls import libc
 
 READY, SPAWN, STARTED, ENDED = 50, 51, 52, 53
-MEMORY_ERROR, FAILED = 71, 70
+MEMORY_ERROR, FAILED = enclave.EXIT_MEMORY, enclave.EXIT_FAILED
+_SEED_WORDS = 8
+_STACK_BYTES = 8 << 20  # of an app's first thread, as a process has it elsewhere
+_ENVIRONMENT = {"HOME": "/scratch", "TMPDIR": "/tmp"}  # noqa: S108 - its own root
+
+
+@dataclass(frozen=True)
+class Birth:
+    """What the making of one enclave needs.
+
+    Attributes:
+        spec: of its lock-down.
+        gate: descriptor of its end of the gate.
+        status: where to say how it goes.
+        began: when, in monotonic seconds.
+    """
+
+    spec: Spec
+    gate: int
+    status: socket.socket
+    began: float
+
+
+@dataclass(frozen=True)
+class Nursery:
+    """What all enclaves of a template have in common.
+
+    Attributes:
+        before: the host's namespaces.
+        program: the module whose `main(gate, bundle)` they run.
+        alive: both ends of a pipe; nobody but the template keeps the second.
+    """
+
+    before: dict[str, str]
+    program: ModuleType
+    alive: tuple[int, int]
 
 
 def main(control_fd: int, program: str, preload: tuple[str, ...]) -> None:
     """Import, say so, and fork an enclave for every SPAWN until the monitor goes."""
+    before = become_template()
     die_with_parent()
-    prctl(PR_SET_DUMPABLE, 0)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.stack_size(_STACK_BYTES)
     control = socket.socket(fileno=control_fd)
     for name in preload:
         importlib.import_module(name)
-    module = importlib.import_module(program)
+    nursery = Nursery(before, importlib.import_module(program), os.pipe())
     prepare()
     readable = readable_paths()
+    gc.collect()
+    gc.freeze()  # children then need not copy these pages to collect their own
+    libc().malloc_trim(0)
     send_frame(control, READY, 0, {"modules": _modules()})
     while (frame := recv_frame(control)) is not None:
-        gate, status = frame.fds
-        if os.fork() == 0:
-            control.close()
-            _shepherd(frame, readable, module, gate, status)
-        frame.close()
+        began = time.monotonic()
+        forked = threading.Event()
+        try:
+            spec, gate, status = _parse(frame, readable)
+        except StrongroomError:
+            frame.close()
+            continue
+        birth = Birth(spec, gate, socket.socket(fileno=status), began)
+        threading.Thread(
+            target=_shepherd, args=(nursery, birth, forked), daemon=True
+        ).start()
+        forked.wait()  # so that no thread is busy while another one forks
 
 
 def _modules() -> dict[str, object]:
@@ -67,75 +122,81 @@ def _modules() -> dict[str, object]:
     }
 
 
-def _shepherd(
-    frame: Frame, readable: tuple[str, ...], module: ModuleType, gate: int, status: int
-) -> None:
-    """Leave the host, fork the enclave's first process, tell how it ended; never return."""
-    began = time.monotonic()
-    link = socket.socket(fileno=status)
+def _parse(frame: Frame, readable: tuple[str, ...]) -> tuple[Spec, int, int]:
+    match frame:
+        case Frame(
+            fields={"memory_bytes": int() as memory_bytes, "waived": list() as waived},
+            fds=(int() as gate, int() as status),
+        ) if frame.number == SPAWN:
+            spec = Spec(memory_bytes, readable, tuple(map(str, waived)))
+            return spec, gate, status
+        case _:
+            message = "the template was sent something other than SPAWN"
+            raise Malformed(message)
+
+
+def _shepherd(nursery: Nursery, birth: Birth, forked: threading.Event) -> None:
+    """Fork the enclave's first process and tell how it ended."""
     try:
-        die_with_parent()
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        close_descriptors(frozenset({gate, status}))
-        spec = _spec(frame, readable)
-        before = leave_host(spec)
-        enclave = os.fork()
-        if enclave == 0:
-            _enclave(spec, before, module, gate, link, began)
-        os.close(gate)
-        send_frame(link, STARTED, 0, {"pid": enclave})
-        _, code = os.waitpid(enclave, 0)
-        send_frame(link, ENDED, 0, {"status": code})
-    except StrongroomError as error:
-        with contextlib.suppress(StrongroomError):
-            send_frame(link, ERROR, 0, error.to_value())
+        first = fork_first()
+        if first == 0:
+            _enclave(nursery, birth)
+        send_frame(birth.status, STARTED, 0, {"pid": first})
+    except (StrongroomError, OSError):
+        first = 0
     finally:
-        os._exit(0)
+        os.close(birth.gate)
+        forked.set()
+    with birth.status, contextlib.suppress(StrongroomError, OSError):
+        if first:
+            _, code = os.waitpid(first, 0)
+            send_frame(birth.status, ENDED, 0, {"status": code})
 
 
-def _spec(frame: Frame, readable: tuple[str, ...]) -> Spec:
-    match frame.fields:
-        case {"memory_bytes": int() as memory_bytes, "waived": list() as waived}:
-            return Spec(memory_bytes, readable, tuple(map(str, waived)))
-    message = "the template was sent something other than SPAWN"
-    raise Malformed(message)
-
-
-def _enclave(  # noqa: PLR0913 - one call site, just above
-    spec: Spec,
-    before: dict[str, str],
-    module: ModuleType,
-    gate: int,
-    link: socket.socket,
-    began: float,
-) -> None:
-    """Lock down, report which locks hold, run the program; never return."""
-    code = FAILED
+def _enclave(nursery: Nursery, birth: Birth) -> NoReturn:
+    """Lock down, report which locks hold, run the program."""
+    code, status = FAILED, birth.status
     try:
-        die_with_parent()
-        locks = lock_down(spec, before)
-        _reseed()
-        took_us = int((time.monotonic() - began) * 1e6)
-        send_frame(link, READY, 0, {"locks": list(locks), "took_us": took_us})
-        link.close()
-        inside = InsideGate(socket.socket(fileno=gate))
-        module.main(inside, inside.start())
-        code = 0
+        _die_with_template(nursery.alive)
+        close_descriptors(frozenset({birth.gate, status.fileno()}))
+        locks = lock_down(birth.spec, nursery.before)
+        _make_own()
+        took_us = int((time.monotonic() - birth.began) * 1e6)
+        send_frame(status, READY, 0, {"locks": list(locks), "took_us": took_us})
+        status.close()
+        gate = socket.socket(fileno=birth.gate)  # open to the end, which closes it
+        code = enclave.run(gate, nursery.program.main)
     except StrongroomError as error:
         with contextlib.suppress(StrongroomError, OSError):
-            send_frame(link, ERROR, 0, error.to_value())
+            send_frame(status, ERROR, 0, error.to_value())
     except MemoryError:
         code = MEMORY_ERROR
     finally:
         os._exit(code)
 
 
-def _reseed() -> None:
-    """Give this fork random numbers of its own, in every generator that is loaded."""
+def _die_with_template(alive: tuple[int, int]) -> None:
+    """End with the template, also if it ended before the kernel was asked to see to it.
+
+    In a pid namespace of one's own the parent's number is 0, alive or not; the end of
+    a pipe tells.
+    """
+    die_with_parent()
+    ours, templates = alive
+    os.close(templates)
+    if select.select([ours], [], [], 0)[0]:
+        os._exit(FAILED)
+
+
+def _make_own() -> None:
+    """Give this fork its own random numbers, in every generator that is loaded."""
     random.seed(os.urandom(32))
-    numpy = sys.modules.get("numpy")
-    if numpy is not None:
-        numpy.random.seed(int.from_bytes(os.urandom(4), "big"))
+    numpy_random = sys.modules.get("numpy.random")
+    if numpy_random is not None:
+        words = memoryview(os.urandom(4 * _SEED_WORDS)).cast("I").tolist()
+        numpy_random.seed(words)
+    tempfile.tempdir = None
+    os.environ.update(_ENVIRONMENT)
 
 
 if __name__ == "__main__":

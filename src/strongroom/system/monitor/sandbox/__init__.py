@@ -1,17 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Isolation by the kernel: the locks of an enclave (HW-1, grade OS).
 
-    namespaces, root      nothing of the host is in sight
-    landlock, seccomp     nothing out of sight can be reached
-    limits                memory, files, no core dump, no capability
-    lockdown              all of them in order, and which hold
-    probe                 which of them this machine has
+namespaces, root      nothing of the host is in sight
+landlock, seccomp     nothing out of sight can be reached
+limits                memory, files, no core dump, no capability
+lockdown              all of them in order, and which hold
+probe                 which of them this machine has
 """
 
 from strongroom.system.monitor.sandbox.lockdown import (
     Spec,
+    become_template,
     close_descriptors,
-    leave_host,
+    fork_first,
     lock_down,
 )
 from strongroom.system.monitor.sandbox.namespaces import die_with_parent
@@ -20,9 +21,10 @@ from strongroom.system.monitor.sandbox.root import readable_paths
 
 __all__ = [
     "Spec",
+    "become_template",
     "close_descriptors",
     "die_with_parent",
-    "leave_host",
+    "fork_first",
     "lock_down",
     "probe",
     "readable_paths",

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Landlock: file access by path and network access, denied by the kernel (ABI 1 to 6)."""
+"""Landlock: file access by path, and network, denied by the kernel (ABI 1 to 6)."""
 
 import os
 import struct
+from pathlib import Path
 
 from strongroom.system.monitor.sandbox.syscalls import (
     PR_SET_NO_NEW_PRIVS,
@@ -59,7 +60,7 @@ def _allow(ruleset: int, path: str, rights: int) -> None:
     except FileNotFoundError:
         return
     try:
-        if not os.path.isdir(path):
+        if not Path(path).is_dir():
             rights &= _FILE_RIGHTS
         rule = struct.pack("=Qi", rights, fd)
         syscall("landlock_add_rule", ruleset, _PATH_BENEATH, rule, 0)

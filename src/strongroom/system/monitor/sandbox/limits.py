@@ -2,36 +2,75 @@
 """Limits: memory of an enclave can be set (HW-5), core dumps cannot happen.
 
 RLIMIT_DATA is the measure: it counts private writable memory and not what libraries
-merely reserve. Going over it is a MemoryError in the app, not a killed process.
+merely reserve. Going over it is a MemoryError in the app, not a killed process. It
+holds for each process of an enclave; files in memory are limited by their tmpfs.
+Memory that an app shares between its own processes (memfd, shared anonymous maps) is
+NOT counted by either: a cgroup around the monitor's service bounds that.
 """
 
-import ctypes
+import gc
 import resource
 import struct
+from pathlib import Path
 
 from strongroom.system.monitor.sandbox.syscalls import (
     PR_CAP_AMBIENT,
     PR_CAP_AMBIENT_CLEAR_ALL,
     PR_CAPBSET_DROP,
+    libc,
     prctl,
     syscall,
 )
 
 MAX_FILES = 512
+MAX_TASKS = 512
 _CAPABILITY_VERSION = 0x20080522
 _LAST_CAPABILITY = 63
 
 
 def limit(memory_bytes: int) -> None:
-    """Set the limits: `memory_bytes` over what this process has already."""
-    most = _data_bytes() + memory_bytes
-    resource.setrlimit(resource.RLIMIT_DATA, (most, most))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (MAX_FILES, MAX_FILES))
+    """Set the limits: `memory_bytes` over what this process has already.
+
+    The limit on tasks (threads and processes) is the user's inside this user
+    namespace; the kernel does not hold the host's root to it.
+    """
+    gc.collect()
+    libc().malloc_trim(0)  # or what is free already would come on top
+    tighten(memory_bytes)
+    _set(resource.RLIMIT_CORE, 0)
+    _set(resource.RLIMIT_NOFILE, MAX_FILES)
+    _set(resource.RLIMIT_NPROC, MAX_TASKS)
+    _set(resource.RLIMIT_MEMLOCK, resource.RLIM_INFINITY)
+
+
+def tighten(memory_bytes: int) -> None:
+    """Lower the limit of memory to `memory_bytes` over what there is now."""
+    _set(resource.RLIMIT_DATA, _data_bytes() + memory_bytes)
+
+
+def hold() -> bool:
+    """Return whether the limits are in force, for good."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    return (
+        soft == hard != resource.RLIM_INFINITY
+        and resource.getrlimit(resource.RLIMIT_CORE) == (0, 0)
+        and max(resource.getrlimit(resource.RLIMIT_NOFILE)) <= MAX_FILES
+        and max(resource.getrlimit(resource.RLIMIT_NPROC)) <= MAX_TASKS
+    )
+
+
+def _set(what: int, value: int) -> None:
+    """Set a limit for good: at most `value`, at most what it is."""
+    _, hard = resource.getrlimit(what)
+    if hard != resource.RLIM_INFINITY and (
+        value > hard or value == resource.RLIM_INFINITY
+    ):
+        value = hard
+    resource.setrlimit(what, (value, value))
 
 
 def _data_bytes() -> int:
-    with open("/proc/self/status", encoding="ascii") as status:
+    with Path("/proc/self/status").open(encoding="ascii") as status:
         for line in status:
             if line.startswith("VmData:"):
                 return int(line.split()[1]) * 1024
@@ -46,5 +85,5 @@ def drop_capabilities() -> None:
         except OSError:
             break  # past the last one that this kernel knows
     prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL)
-    header = ctypes.create_string_buffer(struct.pack("Ii", _CAPABILITY_VERSION, 0))
+    header = struct.pack("Ii", _CAPABILITY_VERSION, 0)
     syscall("capset", header, bytes(24))

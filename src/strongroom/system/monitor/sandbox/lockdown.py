@@ -6,15 +6,23 @@ does not hold stops the start, unless it was waived by name; then evidence lacks
 """
 
 import contextlib
+import functools
 import os
-import resource
-from collections.abc import Callable
+import socket
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from strongroom.core.crypto import SecretBuffer
 from strongroom.core.rats import LOCKS
 from strongroom.errors import Misconfigured
-from strongroom.system.monitor.sandbox import landlock, limits, namespaces, root, seccomp
+from strongroom.system.monitor.sandbox import (
+    landlock,
+    limits,
+    namespaces,
+    root,
+    seccomp,
+)
 from strongroom.system.monitor.sandbox.syscalls import (
     PR_GET_DUMPABLE,
     PR_SET_DUMPABLE,
@@ -22,16 +30,24 @@ from strongroom.system.monitor.sandbox.syscalls import (
     prctl,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Step = Callable[[], object]
+
 _SEES_ITSELF = ("/proc", "/dev")
 _DEVICES = ("/dev/null", "/dev/zero")
+_HOST_NAME = "enclave"
+_OF_THE_ENCLAVE = ("mount-ns", "net-ns", "ipc-ns", "uts-ns", "cgroup-ns")
+_CAPABILITY_SETS = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
 
 
 @dataclass(frozen=True)
 class Spec:
     """What one lock-down needs to know.
 
-    `memory_bytes` limits private memory and each writable place; `waived` are locks
-    that may be missing, each by name.
+    `memory_bytes` limits private memory, and all writable places together; `waived`
+    are locks that may be missing, each by name.
     """
 
     memory_bytes: int
@@ -39,27 +55,31 @@ class Spec:
     waived: tuple[str, ...] = ()
 
 
-def leave_host(spec: Spec) -> dict[str, str]:
-    """Take the first step, in the process that will fork the enclave's first one.
+def become_template() -> dict[str, str]:
+    """Make this process one that enclaves can be forked from; it has one thread yet.
 
     Returns:
         The namespaces of the host, to compare with.
-
-    Raises:
-        Misconfigured: the kernel has no namespaces for this user.
     """
     before = namespaces.identify()
-    try:
-        namespaces.unshare()
-    except OSError as error:
-        if not set(namespaces.FLAGS) <= set(spec.waived):
-            raise _missing({lock: str(error) for lock in namespaces.FLAGS}) from error
     prctl(PR_SET_DUMPABLE, 0)
+    namespaces.enter_user_namespace()
     return before
 
 
+def fork_first() -> int:
+    """Fork the first process of a new pid namespace, like `os.fork`.
+
+    The thread that calls this can do so once; if the child asked to die with its
+    parent, it dies with this thread.
+    """
+    with contextlib.suppress(OSError):  # the child finds out, and it is its to refuse
+        namespaces.unshare("pid-ns")
+    return os.fork()
+
+
 def lock_down(spec: Spec, before: dict[str, str]) -> tuple[str, ...]:
-    """Lock this process down for good; it is the first of its pid namespace.
+    """Lock this process down for good; it came from `fork_first`.
 
     Returns:
         The locks that hold, in the order of `LOCKS`.
@@ -67,68 +87,72 @@ def lock_down(spec: Spec, before: dict[str, str]) -> tuple[str, ...]:
     Raises:
         Misconfigured: names every lock that does not hold and was not waived.
     """
-    steps: tuple[tuple[str, Callable[[], None]], ...] = (
-        ("private-root", lambda: root.enter_private_root(spec.readable, spec.memory_bytes)),
-        ("no-capabilities", limits.drop_capabilities),
-        ("no-new-privs", lambda: _ignore(prctl(PR_SET_NO_NEW_PRIVS, 1))),
-        (
-            "landlock",
-            lambda: landlock.restrict(
-                (*spec.readable, *_SEES_ITSELF), (*root.WRITABLE, *_DEVICES)
-            ),
-        ),
-        ("not-dumpable", lambda: _ignore(prctl(PR_SET_DUMPABLE, 0))),
-        ("limits", lambda: limits.limit(spec.memory_bytes)),
-        ("seccomp", seccomp.restrict),
-    )
     failed: dict[str, str] = {}
-    for name, step in steps:
+    for name, step in _steps(spec, before):
         try:
             step()
-        except OSError as error:
+        except (OSError, ValueError) as error:
             failed[name] = str(error)
     held = _held(before)
     missing = {n: failed.get(n, "does not hold") for n in LOCKS if n not in held}
-    if set(missing) - set(spec.waived):
-        raise _missing(missing)
+    unmet = {n: why for n, why in missing.items() if n not in spec.waived}
+    if unmet:
+        shown = "; ".join(f"{name} ({reason})" for name, reason in unmet.items())
+        message = f"an enclave could not be locked down: {shown}"
+        raise Misconfigured(message)
     return held
+
+
+def _steps(spec: Spec, before: dict[str, str]) -> "list[tuple[str, Step]]":
+    readable = (*spec.readable, *_SEES_ITSELF)
+    writable = (*root.WRITABLE, *_DEVICES)
+    leave: list[tuple[str, Step]] = [
+        (lock, functools.partial(namespaces.unshare, lock)) for lock in _OF_THE_ENCLAVE
+    ]
+    return [
+        *leave,
+        ("uts-ns", lambda: _rename_host(before)),
+        ("private-root", lambda: _hide_host(spec, before)),
+        ("user-ns", lambda: namespaces.unshare("user-ns")),
+        ("no-new-privs", lambda: prctl(PR_SET_NO_NEW_PRIVS, 1)),
+        ("no-capabilities", limits.drop_capabilities),
+        ("landlock", lambda: landlock.restrict(readable, writable)),
+        ("not-dumpable", lambda: prctl(PR_SET_DUMPABLE, 0)),
+        ("limits", lambda: limits.limit(spec.memory_bytes)),
+        ("seccomp", seccomp.restrict),
+    ]
 
 
 def _held(before: dict[str, str]) -> tuple[str, ...]:
     """Return the locks that the kernel says hold."""
     status = _status()
-    no_capabilities = all(
-        int(status[name], 16) == 0 for name in ("CapEff", "CapPrm", "CapInh", "CapAmb")
-    )
-    core = resource.getrlimit(resource.RLIMIT_CORE)
-    data = resource.getrlimit(resource.RLIMIT_DATA)
-    facts = {
-        "private-root": _root_is_private(),
-        "no-new-privs": status["NoNewPrivs"] == "1",
-        "no-capabilities": no_capabilities,
-        "landlock": _is_denied("/"),
-        "seccomp": status["Seccomp"] == "2",
-        "limits": core == (0, 0) and resource.RLIM_INFINITY not in data,
-        "not-dumpable": prctl(PR_GET_DUMPABLE) == 0,
-        "secret-memory": SecretBuffer.supported(),
+    facts: dict[str, Callable[[], bool]] = {
+        "private-root": root.is_private,
+        "no-new-privs": lambda: status["NoNewPrivs"] == "1",
+        "no-capabilities": lambda: (
+            not any(int(status[n], 16) for n in _CAPABILITY_SETS)
+        ),
+        "landlock": lambda: _is_denied("/"),
+        "seccomp": lambda: status["Seccomp"] == "2" and _has_no_sockets(),
+        "limits": limits.hold,
+        "not-dumpable": lambda: prctl(PR_GET_DUMPABLE) == 0,
+        "secret-memory": SecretBuffer.supported,
+        "pid-ns": lambda: os.getpid() == 1 and _is_new("pid-ns", before),
     }
-    facts |= _namespaces_left(before)
-    return tuple(name for name in LOCKS if facts[name])
+    return tuple(
+        name for name in LOCKS if facts.get(name, lambda n=name: _is_new(n, before))()
+    )
 
 
-def _namespaces_left(before: dict[str, str]) -> dict[str, bool]:
+def _is_new(lock: str, before: dict[str, str]) -> bool:
     try:
-        now = namespaces.identify()
+        return namespaces.identify()[lock] != before[lock]
     except OSError:
-        return dict.fromkeys(before, False)
-    return {name: now[name] != host for name, host in before.items()}
-
-
-def _root_is_private() -> bool:
-    return bool(os.statvfs("/").f_flag & os.ST_RDONLY) and not os.path.lexists("/old")
+        return False
 
 
 def _is_denied(path: str) -> bool:
+    """Return whether a folder that its mode lets everyone list cannot be listed."""
     try:
         os.close(os.open(path, os.O_RDONLY))
     except PermissionError:
@@ -136,9 +160,30 @@ def _is_denied(path: str) -> bool:
     return False
 
 
+def _has_no_sockets() -> bool:
+    try:
+        socket.socket(socket.AF_UNIX).close()
+    except PermissionError:
+        return True
+    return False
+
+
+def _hide_host(spec: Spec, before: dict[str, str]) -> None:
+    if not _is_new("mount-ns", before):
+        message = "without a mount namespace the host's own root would change"
+        raise OSError(message)
+    root.enter_private_root(spec.readable, spec.memory_bytes)
+
+
+def _rename_host(before: dict[str, str]) -> None:
+    if _is_new("uts-ns", before):  # never the host itself
+        socket.sethostname(_HOST_NAME)
+
+
 def _status() -> dict[str, str]:
-    with open("/proc/self/status", encoding="ascii") as file:
-        return {name: rest.strip() for name, _, rest in (line.partition(":") for line in file)}
+    with Path("/proc/self/status").open(encoding="ascii") as file:
+        rows = (line.partition(":") for line in file)
+        return {name: rest.strip() for name, _, rest in rows}
 
 
 def close_descriptors(keep: frozenset[int]) -> None:
@@ -147,17 +192,8 @@ def close_descriptors(keep: frozenset[int]) -> None:
     for standard in (0, 1, 2):
         if standard not in keep:
             os.dup2(nothing, standard)
-    for name in os.listdir("/proc/self/fd"):
-        fd = int(name)
-        if fd > 2 and fd not in keep:  # noqa: PLR2004 - the standard three
-            with contextlib.suppress(OSError):
-                os.close(fd)
-
-
-def _ignore(_: int) -> None:
-    """Let a call that returns a number stand among those that return nothing."""
-
-
-def _missing(reasons: dict[str, str]) -> Misconfigured:
-    shown = "; ".join(f"{name} ({reason})" for name, reason in reasons.items())
-    return Misconfigured(f"an enclave could not be locked down: {shown}")
+    first = 3
+    for fd in sorted(each for each in keep if each >= first):
+        os.closerange(first, fd)
+        first = fd + 1
+    os.closerange(first, os.sysconf("SC_OPEN_MAX"))

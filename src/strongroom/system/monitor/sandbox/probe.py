@@ -1,12 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Finds out which locks this machine has, by really locking a child down."""
 
+import contextlib
 import os
+from typing import NoReturn
 
 from strongroom.core.codec import cbor
 from strongroom.core.rats import LOCKS
 from strongroom.errors import StrongroomError
-from strongroom.system.monitor.sandbox.lockdown import Spec, leave_host, lock_down
+from strongroom.system.monitor.sandbox.lockdown import (
+    Spec,
+    become_template,
+    fork_first,
+    lock_down,
+)
 from strongroom.system.monitor.sandbox.root import readable_paths
 
 _PROBE_MEMORY_BYTES = 64 << 20
@@ -16,15 +23,19 @@ _NAMESPACES = (
 )
 REMEDIES = {
     **{name: _NAMESPACES for name in LOCKS if name.endswith("-ns")},
-    "private-root": f"{_NAMESPACES}; and let /proc be mounted (no masked /proc)",
+    "private-root": f"use Linux 5.12 or newer; {_NAMESPACES}; in a container let /proc "
+    "be mounted (nothing masked in it)",
     "no-new-privs": "use Linux 3.5 or newer",
-    "no-capabilities": f"{_NAMESPACES}",
-    "landlock": "use Linux 5.13 or newer with CONFIG_SECURITY_LANDLOCK, lsm=landlock,...",
+    "no-capabilities": _NAMESPACES,
+    "landlock": "use Linux 5.13 or newer with CONFIG_SECURITY_LANDLOCK, booted with "
+    "landlock among its lsm= parameter",
     "seccomp": "use a kernel with CONFIG_SECCOMP_FILTER",
     "limits": "allow this process to set its resource limits",
     "not-dumpable": "use a kernel that lets a process become non-dumpable",
-    "secret-memory": "use Linux 5.14 or newer; boot with secretmem.enable=1 before 6.5",
+    "secret-memory": "use Linux 5.14 or newer with CONFIG_SECRETMEM, booted with "
+    "secretmem.enable=1 before 6.5; allow locked memory (ulimit -l)",
 }
+"""How to get each lock; a test holds the names against `LOCKS`."""
 
 
 def probe() -> dict[str, str | None]:
@@ -42,17 +53,18 @@ def _try_all() -> tuple[str, ...]:
     os.close(write)
     with os.fdopen(read, "rb") as answer:
         data = answer.read()
-    os.waitpid(child, 0)
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(child, 0)
     held = cbor.decode(data) if data else []
     return tuple(str(name) for name in held) if isinstance(held, list) else ()
 
 
-def _attempt(write: int) -> None:
+def _attempt(write: int) -> NoReturn:
     """Lock this child's child down, write what holds, and end."""
     try:
         spec = Spec(_PROBE_MEMORY_BYTES, readable_paths(), LOCKS)
-        before = leave_host(spec)
-        inner = os.fork()
+        before = become_template()
+        inner = fork_first()
         if inner == 0:
             os.write(write, cbor.encode(list(lock_down(spec, before))))
         else:

@@ -3,21 +3,24 @@
 
 Refused with EPERM: sockets, exec, ptrace and reading other processes, mounts and
 namespaces, kernel modules, keys, io_uring, clocks. clone3 answers ENOSYS, so that
-libc falls back to clone, whose flags a filter can see. Another architecture's calls
-kill the process.
+libc falls back to clone, whose flags a filter can see; so does every call that is newer
+than this table. prctl cannot make the process dumpable again, nor let it outlive its
+monitor. Another architecture's calls kill the process.
 """
 
 import ctypes
 import errno
-import platform
 import struct
 
-from strongroom.errors import Misconfigured
 from strongroom.system.monitor.sandbox.syscalls import (
+    PR_SET_DUMPABLE,
+    PR_SET_MM,
     PR_SET_NO_NEW_PRIVS,
-    libc,
-    number,
+    PR_SET_PDEATHSIG,
+    PR_SET_PTRACER,
+    machine,
     prctl,
+    syscall,
 )
 
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
@@ -42,7 +45,10 @@ _SAME_EVERYWHERE = {
     "pidfd_getfd": 438,
     "process_madvise": 440,
     "mount_setattr": 442,
+    "quotactl_fd": 443,
     "process_mrelease": 448,
+    "set_mempolicy_home_node": 450,
+    "lsm_set_self_attr": 460,
 }
 # name: (x86_64, aarch64); None where the architecture has no such call.
 _DENIED: dict[str, tuple[int, int | None]] = {
@@ -58,6 +64,9 @@ _DENIED: dict[str, tuple[int, int | None]] = {
     "process_vm_readv": (310, 270),
     "process_vm_writev": (311, 271),
     "kcmp": (312, 272),
+    "move_pages": (279, 239),
+    "migrate_pages": (256, 238),
+    "fanotify_init": (300, 262),
     "mount": (165, 40),
     "umount2": (166, 39),
     "pivot_root": (155, 41),
@@ -98,11 +107,10 @@ _DENIED: dict[str, tuple[int, int | None]] = {
     "lookup_dcookie": (212, 18),
 }
 _CLONE3 = 435
-_MACHINES = {"x86_64": (0, 0xC000003E, 56), "aarch64": (1, 0xC00000B7, 220)}
-
-
-class _Program(ctypes.Structure):
-    _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_void_p))
+_FIRST_UNKNOWN = 467
+_DENIED_PRCTL = (PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_MM, PR_SET_PTRACER)
+# architecture: column above, audit name, clone, prctl
+_MACHINES = {"x86_64": (0, 0xC000003E, 56, 157), "aarch64": (1, 0xC00000B7, 220, 167)}
 
 
 def restrict() -> None:
@@ -112,24 +120,19 @@ def restrict() -> None:
         OSError: the kernel has no seccomp filters.
         Misconfigured: a machine whose calls are not known here.
     """
-    code = _filter()
+    lines = _filter()
+    code = b"".join(lines)
     buffer = ctypes.create_string_buffer(code, len(code))
-    program = _Program(len(code) // 8, ctypes.addressof(buffer))
+    program = struct.pack("HP", len(lines), ctypes.addressof(buffer))
     prctl(PR_SET_NO_NEW_PRIVS, 1)
-    call = libc().syscall
-    call.restype = ctypes.c_long
-    arguments = [ctypes.c_long(n) for n in (number("seccomp"), _SET_MODE_FILTER, _FLAG_TSYNC)]
-    if call(*arguments, ctypes.byref(program)):
-        raise OSError(ctypes.get_errno(), "seccomp")
+    syscall("seccomp", _SET_MODE_FILTER, _FLAG_TSYNC, program)
 
 
-def _filter() -> bytes:
-    machine = platform.machine()
-    if machine not in _MACHINES:
-        message = f"enclaves are isolated on x86_64 and aarch64, not on {machine}"
-        raise Misconfigured(message)
-    column, architecture, clone = _MACHINES[machine]
+def _filter() -> list[bytes]:
+    column, architecture, clone, prctl_number = _MACHINES[machine()]
     numbers = {row[column] for row in _DENIED.values()} | set(_SAME_EVERYWHERE.values())
+    refuse = _line(_RETURN, _ERRNO | errno.EPERM)
+    no_such_call = _line(_RETURN, _ERRNO | errno.ENOSYS)
     lines = [
         _line(_LOAD, _ARCH_OFFSET),
         _line(_EQUAL, architecture, 1, 0),
@@ -137,18 +140,24 @@ def _filter() -> bytes:
         _line(_LOAD, _NUMBER_OFFSET),
         _line(_AT_LEAST, _X32_BIT, 0, 1),
         _line(_RETURN, _KILL),
+        _line(_AT_LEAST, _FIRST_UNKNOWN, 0, 1),
+        no_such_call,
+        _line(_EQUAL, _CLONE3, 0, 1),
+        no_such_call,
     ]
     for denied in sorted(each for each in numbers if each is not None):
-        lines += [_line(_EQUAL, denied, 0, 1), _line(_RETURN, _ERRNO | errno.EPERM)]
-    lines += [_line(_EQUAL, _CLONE3, 0, 1), _line(_RETURN, _ERRNO | errno.ENOSYS)]
-    lines += [
-        _line(_EQUAL, clone, 0, 3),
-        _line(_LOAD, _FIRST_ARGUMENT_OFFSET),
-        _line(_ANY_BIT, _NEW_NAMESPACE_BITS, 0, 1),
-        _line(_RETURN, _ERRNO | errno.EPERM),
-        _line(_RETURN, _ALLOW),
+        lines += [_line(_EQUAL, denied, 0, 1), refuse]
+    options = [
+        line
+        for option in _DENIED_PRCTL
+        for line in (_line(_EQUAL, option, 0, 1), refuse)
     ]
-    return b"".join(lines)
+    allow = _line(_RETURN, _ALLOW)
+    look = _line(_LOAD, _FIRST_ARGUMENT_OFFSET)
+    lines += [_line(_EQUAL, prctl_number, 0, len(options) + 2), look, *options, allow]
+    namespaces = [_line(_ANY_BIT, _NEW_NAMESPACE_BITS, 0, 1), refuse]
+    lines += [_line(_EQUAL, clone, 0, len(namespaces) + 1), look, *namespaces, allow]
+    return lines
 
 
 def _line(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
