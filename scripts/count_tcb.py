@@ -31,6 +31,10 @@ RUNTIME = "strongroom.application.runtime"
 BROKER = "strongroom.application.broker.program"
 MONITOR = "strongroom.system.monitor.__main__"
 PRELOAD = "from strongroom.node.provision import preload; print(','.join(preload()))"
+DEVICES = (
+    "from strongroom.system.monitor.process import DEVICES; "
+    "print(','.join(place.partition(':')[0] for place in DEVICES.values()))"
+)
 LOADED = f"""
 import importlib, json, sys
 for name in sys.argv[1:]:
@@ -85,14 +89,18 @@ def main() -> int:
 
 
 def _parts() -> tuple[Part, ...]:
-    preloaded = tuple(filter(None, _python(PRELOAD).strip().split(",")))
-    enclave = (TEMPLATE, *preloaded, RUNTIME)
+    enclave = (TEMPLATE, *_names(PRELOAD), RUNTIME)
     return (
-        Part("monitor", (MONITOR,), 2_500),
+        Part("monitor", (MONITOR, *_names(DEVICES)), 2_500),
         Part("task enclave", enclave, 3_000),
         Part("  of it: the runtime alone", (RUNTIME,)),
         Part("broker enclave", (*enclave, BROKER)),
     )
+
+
+def _names(program: str) -> tuple[str, ...]:
+    """Return what a process imports by name at its start, as it says itself."""
+    return tuple(filter(None, _python(program).strip().split(",")))
 
 
 def _count(imports: Sequence[str]) -> dict[str, int]:

@@ -46,7 +46,7 @@ if [ ${#missing[@]} -gt 0 ]; then
 fi
 
 echo "Setting up .venv with $("$python" --version) (about a minute the first time)"
-"$python" -m venv --clear .venv
+.venv/bin/python -c '' 2>/dev/null || "$python" -m venv --clear .venv
 quiet=(-qq --disable-pip-version-check)
 .venv/bin/python -m pip install "${quiet[@]}" --require-hashes -r requirements/build.txt
 .venv/bin/python -m pip install "${quiet[@]}" --require-hashes --no-build-isolation \

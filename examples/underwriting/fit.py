@@ -19,10 +19,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from examples.underwriting.app import underwrite as app
-from examples.underwriting.data import CITATION, Person, persons, pick
 from scipy.optimize import minimize
 from sklearn.metrics import roc_auc_score
+
+from examples.underwriting.app import underwrite as app
+from examples.underwriting.data import CITATION, Person, persons, pick
 
 Array = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 

@@ -2,7 +2,6 @@
 """The stage under the demonstration: parties' homes, node processes, narration."""
 
 import json
-import os
 import secrets
 import shutil
 import socket
@@ -39,7 +38,10 @@ class Party:
     def command(self, *arguments: object) -> list[str]:
         """Return a command line of this party."""
         start = (sys.executable, "-m", "strongroom", "--home", self.home, "--json")
-        return [str(part) for part in (*start, "--passphrase-file", self.passphrase, *arguments)]
+        return [
+            str(part)
+            for part in (*start, "--passphrase-file", self.passphrase, *arguments)
+        ]
 
     def ask(self, *arguments: object) -> tuple[int, dict[str, object]]:
         """Run a command; return its exit code and what it printed."""
@@ -82,7 +84,8 @@ class Stage:
         self._console.print(
             f"[bold]Strongroom[/]: insurance underwriting on sealed hospital records, "
             f"suite [bold]{self._suite}[/]\n"
-            "[yellow]The TEE is SIMULATED: the chain of proof is real, the silicon is not.[/]"
+            "[yellow]The TEE is SIMULATED: the chain of proof is real, "
+            "the silicon is not.[/]"
         )
         return self
 
@@ -175,10 +178,16 @@ class Stage:
         before()
         code, value = party.ask(*arguments)
         findings = value.get("findings")
-        rows = [row for row in findings if isinstance(row, dict)] if isinstance(findings, list) else []
+        rows = (
+            [row for row in findings if isinstance(row, dict)]
+            if isinstance(findings, list)
+            else []
+        )
         match = next((row for row in rows if row.get("rule") == rule), None)
         if code == 0 or match is None:
-            message = f"{what}: expected a refusal by {rule}, got {code}: {json.dumps(value)}"
+            message = (
+                f"{what}: expected a refusal by {rule}, got {code}: {json.dumps(value)}"
+            )
             raise Failed(message)
         self._refused += 1
         self.say(f"[red]✗[/] {what}: refused")
@@ -218,8 +227,9 @@ class Stage:
     def end(self, seconds: float) -> None:
         """Say how it went."""
         self._console.print(
-            f"\n[bold green]Done in {seconds:.0f} s.[/] {self._refused} refusals, each by the "
-            f"rule that was meant.\nEverything is in [bold]{self._folder}[/] to inspect."
+            f"\n[bold green]Done in {seconds:.0f} s.[/] {self._refused} refusals, "
+            "each by the rule that was meant.\n"
+            f"Everything is in [bold]{self._folder}[/] to inspect."
         )
 
 
@@ -230,7 +240,7 @@ def _changed(path: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        os.replace(kept, path)
+        kept.replace(path)
 
 
 def _free_port() -> int:
@@ -244,8 +254,7 @@ def _start(command: list[str]) -> subprocess.Popen[bytes]:
     """Start a node and wait until it says that it is ready."""
     node = subprocess.Popen(command, stdout=subprocess.PIPE)
     end = time.monotonic() + READY_S
-    assert node.stdout is not None
-    line = node.stdout.readline()
+    line = node.stdout.readline() if node.stdout else b""
     if not line or time.monotonic() > end:
         node.kill()
         message = f"a node did not start: {' '.join(command)}"

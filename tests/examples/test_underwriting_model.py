@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# ruff: noqa: D103  a test's name is its sentence
+
 """The underwriting model and its data (AS-3), without an enclave around them."""
 
 import collections
@@ -19,7 +19,6 @@ sys.path.insert(0, str(ROOT))
 
 from examples.underwriting import data, fit  # noqa: E402
 from examples.underwriting.app import underwrite as app  # noqa: E402
-
 from strongroom.application import sdk  # noqa: E402
 
 SEVERITY = ["accept", "accept-with-loading", "refer", "decline"]

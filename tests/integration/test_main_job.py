@@ -23,7 +23,9 @@ A, B = "name,amount\nann,1\nbob,2\n", "name,amount\nann,10\ncid,30\n"
 
 
 @pytest.fixture(scope="module", params=["sm", "intl"])
-def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def world(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[World]:
     made = World(tmp_path_factory.mktemp(str(request.param)), str(request.param))
     try:
         made.open()
@@ -50,7 +52,9 @@ def agreement(world: World, app: str, inputs: list[str]) -> str:
 def refusal(error: pytest.ExceptionInfo[StrongroomError]) -> set[str]:
     """Return the rules of a refusal, each with all that a person needs."""
     for finding in error.value.findings:
-        assert all((finding.rule, finding.owner, finding.expected, finding.got, finding.remedy))
+        assert all(
+            (finding.rule, finding.owner, finding.expected, finding.got, finding.remedy)
+        )
     return {finding.rule for finding in error.value.findings}
 
 
@@ -127,8 +131,12 @@ def test_a_dry_run_names_every_rule_and_changes_nothing(world: World, app: str) 
     assert agreements.show(world.parties["insurer"], made).uses == 0
 
 
-def test_a_dry_run_of_what_is_allowed_finds_nothing(world: World, agreement: str) -> None:
-    assert tasks.dry_run(world.parties["insurer"], agreement, "main", {"name": "x"}) == ()
+def test_a_dry_run_of_what_is_allowed_finds_nothing(
+    world: World, agreement: str
+) -> None:
+    assert (
+        tasks.dry_run(world.parties["insurer"], agreement, "main", {"name": "x"}) == ()
+    )
 
 
 def test_only_a_recipient_may_ask(world: World, agreement: str) -> None:
@@ -137,7 +145,9 @@ def test_only_a_recipient_may_ask(world: World, agreement: str) -> None:
     assert {"agreement.recipient", "trusted-list.role"} & refusal(error)
 
 
-def test_only_the_recipient_gets_the_result(world: World, agreement: str, tmp_path: Path) -> None:
+def test_only_the_recipient_gets_the_result(
+    world: World, agreement: str, tmp_path: Path
+) -> None:
     task = world.ask(agreement)
     world.done(task)
     with pytest.raises(StrongroomError):
@@ -145,7 +155,9 @@ def test_only_the_recipient_gets_the_result(world: World, agreement: str, tmp_pa
     assert not (tmp_path / "stolen").exists()
 
 
-def test_an_entry_point_outside_the_agreement_is_refused(world: World, agreement: str) -> None:
+def test_an_entry_point_outside_the_agreement_is_refused(
+    world: World, agreement: str
+) -> None:
     with pytest.raises(Refused) as error:
         world.ask(agreement, entry="show_record")
     assert "agreement.entry-point" in refusal(error)
@@ -201,7 +213,9 @@ def test_a_party_off_the_trusted_list_loses_access_at_its_next_call(
     world: World, agreement: str
 ) -> None:
     kept: dict[str, tuple[str, ...]] = {
-        "hospital": ("data",), "clinic": ("data",), "maker": ("algorithm",)
+        "hospital": ("data",),
+        "clinic": ("data",),
+        "maker": ("algorithm",),
     }
     everyone = kept | {"insurer": ("result",)}
     world.publish(kept)  # type: ignore[arg-type]  # roles are literals
@@ -248,7 +262,9 @@ def test_a_replayed_message_gives_the_same_answer_and_no_second_task(
     assert agreements.show(world.parties["insurer"], agreement).uses == before + 1
 
 
-def test_the_ordinary_side_never_held_the_plaintext(world: World, agreement: str) -> None:
+def test_the_ordinary_side_never_held_the_plaintext(
+    world: World, agreement: str
+) -> None:
     world.done(world.ask(agreement))
     for path in world.room_folder.root.rglob("*"):
         if path.is_file():
@@ -257,7 +273,9 @@ def test_the_ordinary_side_never_held_the_plaintext(world: World, agreement: str
             assert b"bob,2" not in data
 
 
-def test_the_broker_forgets_nothing_when_it_is_killed(world: World, agreement: str) -> None:
+def test_the_broker_forgets_nothing_when_it_is_killed(
+    world: World, agreement: str
+) -> None:
     state = agreements.show(world.parties["insurer"], agreement)
     os.kill(world.nodes["manage"].pid, 9)
     world.stop("manage", 9)
@@ -266,12 +284,12 @@ def test_the_broker_forgets_nothing_when_it_is_killed(world: World, agreement: s
     assert json.loads(world.done(world.ask(agreement)))["total"] == 11
 
 
-def test_a_task_whose_node_is_killed_is_run_by_the_next(world: World, agreement: str) -> None:
+def test_a_task_whose_node_is_killed_is_run_by_the_next(
+    world: World, agreement: str
+) -> None:
     task = world.ask(agreement, "0.5", "slow")
     while tasks.status(world.parties["insurer"], task).state != "released":
         pass
     world.stop("compute", 9)
     world.start("compute")
     assert json.loads(world.done(task, 60))["total"] == 11
-
-

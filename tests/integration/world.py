@@ -115,9 +115,23 @@ class World:
         compute = self.room_folder.compute()
         arguments: dict[str, tuple[object, ...]] = {
             "manage": ("manage", self.room_folder.root, "--port", self.port),
-            "compute": ("compute", compute, "--url", self.url, "--store", self.room_folder.store),
+            "compute": (
+                "compute",
+                compute,
+                "--url",
+                self.url,
+                "--store",
+                self.room_folder.store,
+            ),
         }
-        command = [sys.executable, "-m", "strongroom", "--json", "node", *map(str, arguments[name])]
+        command = [
+            sys.executable,
+            "-m",
+            "strongroom",
+            "--json",
+            "node",
+            *map(str, arguments[name]),
+        ]
         node = subprocess.Popen(command, stdout=subprocess.PIPE)
         self.nodes[name] = node
         assert node.stdout is not None
@@ -152,7 +166,12 @@ class World:
         return datasets.register(session, sealed, policy or terms().to_cedar())
 
     def app(
-        self, name: str = "sums", svn: int = 1, source: str = SOURCE, *, encrypt: bool = False
+        self,
+        name: str = "sums",
+        svn: int = 1,
+        source: str = SOURCE,
+        *,
+        encrypt: bool = False,
     ) -> str:
         """Build an app of `maker` and register it; return its measurement."""
         folder = self.folder / f"app-{os.urandom(4).hex()}"

@@ -32,7 +32,9 @@ def test_both_keys_work_after_unlocking(suite_id: str) -> None:
     made = identity("bank", suite_id)
     opened = Identity.unlock(made.lock(b"p", os.urandom), b"p")
     made.public.verifying.verify(opened.signing.sign(b"word"), b"word")
-    assert opened.kem.open(made.public.recipient.seal(b"secret", b"i"), b"i") == b"secret"
+    assert (
+        opened.kem.open(made.public.recipient.seal(b"secret", b"i"), b"i") == b"secret"
+    )
 
 
 def test_the_id_covers_name_and_keys() -> None:

@@ -1,12 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Monitors for the tests of this room: one of each suite, and one a test."""
 
+import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.system.deployment import SUITES, Deployment, make_deployment
+from strongroom.services.isolation import Enclave, Isolation
+from strongroom.system.monitor.gate import (
+    GateConnection,
+)
+from tests.system.deployment import SUITES, Deployment, create, make_deployment
 
 
 @pytest.fixture
@@ -25,3 +31,23 @@ def running(
     )
     with deployment.start():
         yield deployment
+
+
+@pytest.fixture
+def isolation(running: Deployment) -> Iterator[Isolation]:
+    with Isolation.connect(running.socket) as connected:
+        yield connected
+
+
+@pytest.fixture
+def enclave(running: Deployment, isolation: Isolation) -> Iterator[Enclave]:
+    with create(running, isolation) as made:
+        yield made
+
+
+@pytest.fixture
+def gate(running: Deployment) -> Iterator[GateConnection]:
+    """A bare connection, to send what no honest client would."""
+    with socket.socket(socket.AF_UNIX) as link:
+        link.connect(os.fspath(running.socket))
+        yield GateConnection(link)

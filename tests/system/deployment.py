@@ -1,19 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
 """A deployment with real processes: device, administrator, provider, monitor."""
 
+import contextlib
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from strongroom.core.codec.bundle import Bundle, FileEntry, Manifest, seal_bundle
 from strongroom.core.codec.keys import PublicKey
 from strongroom.core.codec.launch import LaunchPolicy
-from strongroom.core.codec.signed import sign_record
+from strongroom.core.codec.signed import open_record, sign_record
 from strongroom.core.crypto import SigningKey, suite
+from strongroom.core.rats import Destruction
+from strongroom.errors import (
+    StrongroomError,
+)
 from strongroom.hardware.simulated.device import SimulatedDevice
 from strongroom.hardware.simulated.manufacturer import SimulatedManufacturer
-from strongroom.services.isolation import MonitorProcess, start_monitor
+from strongroom.services.isolation import (
+    Enclave,
+    Isolation,
+    MonitorProcess,
+    start_monitor,
+)
+from tests.system.echo_program import Method
 
 PROGRAM = "tests.system.echo_program"
 MEMORY_BYTES = 64 << 20
@@ -99,3 +111,73 @@ def make_deployment(folder: Path, suite_id: str) -> Deployment:
         SimulatedDevice.provision(folder / "device", maker, suite_id, now)
         root = maker.root
     return Deployment(folder, suite_id, root, make_key(suite_id), make_key(suite_id))
+
+
+def create(deployment: Deployment, isolation: Isolation, **changes: object) -> Enclave:
+    bundle = deployment.bundle(**changes).to_bytes()
+    return isolation.create(bundle, deployment.policy())
+
+
+def record_of(deployment: Deployment, isolation: Isolation, data: bytes) -> Destruction:
+    key = isolation.status().monitor_key
+    assert key.suite == deployment.suite_id
+    return open_record(Destruction, data, key.verifying())
+
+
+def rule_of(error: StrongroomError) -> str:
+    return error.findings[0].rule
+
+
+def children(pid: int) -> list[int]:
+    """Return every process below `pid`."""
+    parents: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+                if fields[0] != "Z":
+                    parents.setdefault(int(fields[1]), []).append(int(entry.name))
+    found, queue = [], [pid]
+    while queue:
+        below = parents.get(queue.pop(), [])
+        found += below
+        queue += below
+    return found
+
+
+def alive(pid: int) -> bool:
+    try:
+        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
+
+
+def in_own_pid_namespace(pid: int) -> bool:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return any(
+        line.startswith("NSpid:") and len(line.split()) > 2
+        for line in status.splitlines()
+    )
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    """Wait until something that other processes do has happened."""
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline, "it never happened"
+        time.sleep(0.005)
+
+
+def creation(running: Deployment, **fields: object) -> dict[str, object]:
+    return {
+        "bundle": running.bundle().to_bytes(),
+        "launch_policy": running.policy(),
+        "config": b"",
+        "memory_bytes": 0,
+        "methods": b"",
+        **fields,
+    }
+
+
+def call_of(handle: object, method: int = Method.ECHO) -> dict[str, object]:
+    return {"handle": handle, "method": method, "payload": b"x"}

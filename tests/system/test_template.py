@@ -14,6 +14,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -48,7 +49,8 @@ kept: list[object] = []
 
 pytestmark = [
     pytest.mark.skipif(
-        any(how is not None for how in probe().values()), reason="locks are missing here"
+        any(how is not None for how in probe().values()),
+        reason="locks are missing here",
     )
 ]
 needs_root = pytest.mark.skipif(os.getuid() != 0, reason="attacks from other users")
@@ -66,7 +68,7 @@ def main(gate: EnclaveGate, bundle: bytes) -> None:
                 os._exit(9)
             case 4:
                 kept.append(bytearray(2 * MEMORY_BYTES))
-            case 5:
+            case _:
                 time.sleep(100)
 
 
@@ -86,7 +88,8 @@ class Child:
     def __init__(self, link: socket.socket, status: socket.socket) -> None:
         self.link, self.status = link, status
         self.gate = GateConnection(link)
-        self.pid, self.locks = 0, ()
+        self.pid = 0
+        self.locks: tuple[object, ...] = ()
         while not self.locks:
             frame = recv_frame(status)
             assert frame is not None
@@ -131,7 +134,13 @@ class Template:
         me = uid == os.getuid()
         self.process = subprocess.Popen(
             [
-                *(sys.executable, "-B", "-P", "-m", "strongroom.system.monitor.template"),
+                *(
+                    sys.executable,
+                    "-B",
+                    "-P",
+                    "-m",
+                    "strongroom.system.monitor.template",
+                ),
                 *(str(theirs.fileno()), "tests.system.test_template", preload),
             ],
             pass_fds=[theirs.fileno()],
@@ -364,19 +373,12 @@ def test_there_is_no_moment_in_which_an_enclave_can_be_entered() -> None:
                                 caught = pid
             return {"caught": caught, "looked": str(looks > 0)}
 
-        read, write = os.pipe()
-        hunter = os.fork()
-        if hunter == 0:
-            os.write(write, json.dumps(as_user(ORDINARY, hunt)).encode())
-            os._exit(0)
-        os.close(stop)
+        found: dict[str, str] = {}
+        hunter = threading.Thread(target=lambda: found.update(as_user(ORDINARY, hunt)))
+        hunter.start()
         for _ in range(10):
             template.spawn().close()
         os.close(go)
-        found = json.loads(os.read(read, 1000))
-        os.waitpid(hunter, 0)
-        os.close(read)
-        os.close(write)
+        hunter.join()
+        os.close(stop)
     assert found == {"caught": "", "looked": "True"}
-
-

@@ -19,7 +19,9 @@ def load(home: Home, now: int) -> TrustedList:
         return TrustedList(own.suite, 1, now, (Member(own, ("administrator",)),))
 
 
-def add(home: Home, identity: PublicIdentity, roles: tuple[Role, ...], now: int) -> TrustedList:
+def add(
+    home: Home, identity: PublicIdentity, roles: tuple[Role, ...], now: int
+) -> TrustedList:
     """Put a party on the list, or give it other roles; `publish` makes it count.
 
     Raises:
@@ -27,7 +29,9 @@ def add(home: Home, identity: PublicIdentity, roles: tuple[Role, ...], now: int)
     """
     current = load(home, now)
     if identity.suite != current.suite:
-        message = f"the room's suite is {current.suite}, {identity.name} has {identity.suite}"
+        message = (
+            f"the room's suite is {current.suite}, {identity.name} has {identity.suite}"
+        )
         raise Malformed(message)
     others = tuple(m for m in current.members if m.identity.id != identity.id)
     return _save(home, current, (*others, Member(identity, roles)), now)

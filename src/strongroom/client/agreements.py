@@ -10,9 +10,9 @@ from strongroom.application.cleanroom import (
     InputBinding,
     Withdrawal,
 )
+from strongroom.application.cleanroom.room import task_app_rule
 from strongroom.client.session import Session
 from strongroom.core.codec.signed import sign_record
-from strongroom.application.cleanroom.room import task_app_rule
 from strongroom.errors import Malformed
 
 
@@ -68,7 +68,7 @@ def propose(session: Session, proposal: Proposal) -> str:
 
 
 def show(session: Session, agreement_id: str) -> AgreementStatus:
-    """Return how an agreement stands, checked to be the one that `agreement_id` names."""
+    """Return how an agreement stands, checked to be the one asked for."""
     answer = session.ask("agreement.show", {"agreement": agreement_id})
     status = AgreementStatus.from_value(answer.get("status"))
     if status.agreement.id != agreement_id:

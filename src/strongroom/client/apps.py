@@ -46,5 +46,9 @@ def register_app(session: Session, bundle_file: Path, policy: str = "") -> str:
     line = session.line
     session.transport.send("PUT", f"/v1/bundles/{measurement}", data)
     statement = sign_record(session.identity.signing, registration)
-    line.ask("app.register", {"registration": statement, "code_key": code_key}, session.clock())
+    line.ask(
+        "app.register",
+        {"registration": statement, "code_key": code_key},
+        session.clock(),
+    )
     return measurement

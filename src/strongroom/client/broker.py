@@ -45,7 +45,11 @@ class Transport:
         return self.send("GET", path, query=query)
 
     def send(
-        self, method: str, path: str, body: object = None, query: dict[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        query: dict[str, str] | None = None,
     ) -> bytes:
         """Ask for one thing; raises as `get`."""
         try:
@@ -115,13 +119,17 @@ def verify_broker(
             remedy="Ask the administrator for a current room file.",
         )
     broker = BrokerPublic.from_bytes(public)
-    return VerifiedBroker(row.digest(public)[:32].hex(), broker, broker.recipient, result, evidence)
+    return VerifiedBroker(
+        row.digest(public)[:32].hex(), broker, broker.recipient, result, evidence
+    )
 
 
 class BrokerLine:
     """Closed messages between one party and one verified broker."""
 
-    def __init__(self, transport: Transport, broker: VerifiedBroker, identity: Identity) -> None:
+    def __init__(
+        self, transport: Transport, broker: VerifiedBroker, identity: Identity
+    ) -> None:
         self._transport = transport
         self._identity = identity
         self.broker = broker
@@ -143,7 +151,9 @@ class BrokerLine:
             reply = self._transport.send("POST", "/v1/messages", message)
         match cbor.decode(reply):
             case {"box": bytes() as sealed}:
-                answer = open_answer(request, suite(self._identity.public.suite), sealed)
+                answer = open_answer(
+                    request, suite(self._identity.public.suite), sealed
+                )
             case _:
                 text = "the room's answer is not one"
                 raise Malformed(text)

@@ -33,7 +33,9 @@ _DEFAULT_ROWS = 1000
 _DEFAULT_BYTES = 1 << 20
 
 
-def build_bundle(folder: Path, identity: Identity, *, encrypt: bool) -> tuple[Bundle, bytes]:
+def build_bundle(
+    folder: Path, identity: Identity, *, encrypt: bool
+) -> tuple[Bundle, bytes]:
     """Build and sign the app in `folder`.
 
     Returns:
@@ -47,7 +49,9 @@ def build_bundle(folder: Path, identity: Identity, *, encrypt: bool) -> tuple[Bu
     manifest = read_manifest(folder, files, identity.public.suite, encrypt=encrypt)
     row = suite(identity.public.suite)
     code_key = (
-        CodeKey(os.urandom(row.aead_key_bytes), os.urandom(row.nonce_bytes)) if encrypt else None
+        CodeKey(os.urandom(row.aead_key_bytes), os.urandom(row.nonce_bytes))
+        if encrypt
+        else None
     )
     bundle = seal_bundle(manifest, files, identity.signing, code_key)
     return bundle, code_key.key if code_key else b""
@@ -62,7 +66,9 @@ def read_files(folder: Path) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
     for path in sorted(folder.rglob("*")):
         relative = path.relative_to(folder)
-        if any(part.startswith(".") or part == "__pycache__" for part in relative.parts):
+        if any(
+            part.startswith(".") or part == "__pycache__" for part in relative.parts
+        ):
             continue
         if path.is_symlink() or not (path.is_dir() or path.is_file()):
             message = f"{relative}: an app holds plain files and folders only"
@@ -70,7 +76,9 @@ def read_files(folder: Path) -> dict[str, bytes]:
         if path.is_file() and relative.as_posix() != MANIFEST_FILE:
             found[relative.as_posix()] = path.read_bytes()
     if sum(map(len, found.values())) > MAX_APP_BYTES:
-        message = f"the app is over {MAX_APP_BYTES} bytes; bring large inputs as datasets"
+        message = (
+            f"the app is over {MAX_APP_BYTES} bytes; bring large inputs as datasets"
+        )
         raise Malformed(message)
     return found
 
@@ -187,30 +195,35 @@ class _Table:
     def text(self, key: str, default: str | None = None) -> str:
         value = self._left.pop(key, default)
         if not isinstance(value, str):
-            raise _wrong(f"{self.where}.{key}", "text")
+            raise self._wrong(key, "text")
         return value
 
     def texts(self, key: str) -> list[object]:
         value = self._left.pop(key, [])
         if not isinstance(value, list):
-            raise _wrong(f"{self.where}.{key}", "a list of texts")
+            raise self._wrong(key, "a list of texts")
         return value
 
     def integer(self, key: str, default: int) -> int:
         value = self._left.pop(key, default)
         if type(value) is not int:
-            raise _wrong(f"{self.where}.{key}", "a whole number")
+            raise self._wrong(key, "a whole number")
         return value
 
     def flag(self, key: str) -> bool:
         value = self._left.pop(key, False)
         if not isinstance(value, bool):
-            raise _wrong(f"{self.where}.{key}", "true or false")
+            raise self._wrong(key, "true or false")
         return value
+
+    def _wrong(self, key: str, expected: str) -> Malformed:
+        return _wrong(f"{self.where}.{key}", expected)
 
     def end(self) -> None:
         if self._left:
-            message = f"{MANIFEST_FILE}: [{self.where}] has unknown keys: " + ", ".join(self._left)
+            message = f"{MANIFEST_FILE}: [{self.where}] has unknown keys: " + ", ".join(
+                self._left
+            )
             raise Malformed(message)
 
 

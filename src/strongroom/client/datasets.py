@@ -28,7 +28,12 @@ _PART_BYTES = 1 << 20
 
 
 def seal(
-    home: Home, source: Path, target: Path, name: str, now: int, progress: Progress | None = None
+    home: Home,
+    source: Path,
+    target: Path,
+    name: str,
+    now: int,
+    progress: Progress | None = None,
 ) -> SealedInfo:
     """Seal a file under a fresh data key, which stays in the party's home.
 
@@ -57,7 +62,9 @@ def seal(
     fresh = target.with_name(f".{target.name}.new")
     try:
         with source.open("rb") as reader, fresh.open("wb") as writer:
-            info = seal_file(reader.fileno(), writer.fileno(), header, key, progress=progress)
+            info = seal_file(
+                reader.fileno(), writer.fileno(), header, key, progress=progress
+            )
             os.fsync(writer.fileno())
         home.keep_key(info.dataset_id, key)
         fresh.replace(target)
@@ -97,7 +104,11 @@ def register(
         info = describe(file.fileno())
         key = session.home.data_key(info.dataset_id, session.identity)
         SealedFile(file.fileno(), key)
-        head = os.pread(file.fileno(), prefix_length(os.pread(file.fileno(), FIXED_BYTES, 0)) + HEADER_BYTES, 0)
+        head = os.pread(
+            file.fileno(),
+            prefix_length(os.pread(file.fileno(), FIXED_BYTES, 0)) + HEADER_BYTES,
+            0,
+        )
         registration = DatasetRegistration(
             dataset=info.dataset_id,
             header=head,
@@ -110,7 +121,9 @@ def register(
         path = f"/v1/objects/{info.dataset_id}"
         session.transport.send("PUT", path, _parts(sealed, progress))
     statement = sign_record(session.identity.signing, registration)
-    line.ask("dataset.register", {"registration": statement, "key": key}, session.clock())
+    line.ask(
+        "dataset.register", {"registration": statement, "key": key}, session.clock()
+    )
     return info.dataset_id
 
 
@@ -135,7 +148,8 @@ def unseal(session: Session, sealed: Path, target: Path) -> SealedInfo:
         info = describe(file.fileno())
         key = session.home.data_key(info.dataset_id, session.identity)
         opened = SealedFile(file.fileno(), key)
-        with open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as writer:
-            for part in opened.stream():
-                writer.write(part)
+        with open(
+            os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb"
+        ) as writer:
+            writer.writelines(opened.stream())
     return info

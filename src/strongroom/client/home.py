@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A party's home: the folder with its identity, its room and its data keys.
 
-    identity        the keystore, sealed under the passphrase
-    room            the room file this party joined, signed by the administrator
-    policy          which kinds of platform the party accepts, by name
-    keys/ID         the data key of the dataset ID, sealed to the party itself
+identity        the keystore, sealed under the passphrase
+room            the room file this party joined, signed by the administrator
+policy          which kinds of platform the party accepts, by name
+keys/ID         the data key of the dataset ID, sealed to the party itself
 """
 
 import os
@@ -44,7 +44,9 @@ class Home:
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def create_identity(self, name: str, suite_id: str, passphrase: bytes) -> PublicIdentity:
+    def create_identity(
+        self, name: str, suite_id: str, passphrase: bytes
+    ) -> PublicIdentity:
         """Make the party's identity.
 
         Raises:
@@ -125,7 +127,9 @@ class Home:
         Raises:
             NotFound: the party did not seal that dataset here.
         """
-        return identity.kem.open(self.read(f"keys/{dataset}"), _KEY_INFO + dataset.encode())
+        return identity.kem.open(
+            self.read(f"keys/{dataset}"), _KEY_INFO + dataset.encode()
+        )
 
     def read(self, name: str) -> bytes:
         """Return one of the home's files.
@@ -144,7 +148,9 @@ class Home:
         path = self.root / name
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         fresh = path.with_name(f".{path.name}.new")
-        with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        with open(
+            os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb"
+        ) as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

@@ -71,12 +71,16 @@ def verify_receipt(
         now=receipt.finished_at,
         user_data=row.digest(bundle.keys)[:64],
     )
-    _require_same("receipt.attempt", (keys.task, keys.attempt), (receipt.task, receipt.attempt))
+    _require_same(
+        "receipt.attempt", (keys.task, keys.attempt), (receipt.task, receipt.attempt)
+    )
     broker = row.digest(room.public)[:32].hex()
     _require_same("receipt.room", broker, receipt.room)
     destruction = _check_destruction(bundle, platform, app)
     entry, size = _check_log(bundle, room)
-    return VerifiedReceipt(receipt, app, result, destruction, entry, bundle.log_index, size)
+    return VerifiedReceipt(
+        receipt, app, result, destruction, entry, bundle.log_index, size
+    )
 
 
 def _check_destruction(

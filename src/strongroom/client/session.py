@@ -6,7 +6,12 @@ from collections.abc import Callable
 from functools import cached_property
 
 from strongroom.application.cleanroom.room import Room
-from strongroom.client.broker import BrokerLine, Transport, VerifiedBroker, verify_broker
+from strongroom.client.broker import (
+    BrokerLine,
+    Transport,
+    VerifiedBroker,
+    verify_broker,
+)
 from strongroom.client.home import Home, PartyPolicy
 from strongroom.management.keys import Identity
 
@@ -48,7 +53,9 @@ class Session:
     def verify_broker(self) -> VerifiedBroker:
         """Challenge and appraise the broker now."""
         owner = self.identity.public.name
-        return verify_broker(self.transport, self.room, self.policy, owner, self.clock())
+        return verify_broker(
+            self.transport, self.room, self.policy, owner, self.clock()
+        )
 
     def ask(self, op: str, body: dict[str, object]) -> dict[str, object]:
         """Ask the broker for one operation."""

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from strongroom.application.cleanroom import ReceiptBundle, TaskRequest, TaskStatus
+from strongroom.application.cleanroom.task import RESULT_KEY_INFO
 from strongroom.client.receipts import VerifiedReceipt, verify_receipt
 from strongroom.client.session import Session
 from strongroom.core.codec import cbor
@@ -16,7 +17,6 @@ from strongroom.core.crypto import suite
 from strongroom.errors import Finding, Malformed, Unavailable, error_from_value
 from strongroom.services.sealing import SealedFile
 
-RESULT_KEY_INFO = b"strongroom/result-key/v1:"
 _POLL_S = 0.05
 
 
@@ -25,7 +25,8 @@ def request(
 ) -> str:
     """Ask for one use of an agreement; return the task's id."""
     answer = session.ask(
-        "task.request", {"request": _statement(session, agreement_id, entry_point, values)}
+        "task.request",
+        {"request": _statement(session, agreement_id, entry_point, values)},
     )
     return _text(answer, "task")
 
@@ -35,7 +36,8 @@ def dry_run(
 ) -> tuple[Finding, ...]:
     """Return every reason why a request would be refused; empty if it would not."""
     answer = session.ask(
-        "task.dry-run", {"request": _statement(session, agreement_id, entry_point, values)}
+        "task.dry-run",
+        {"request": _statement(session, agreement_id, entry_point, values)},
     )
     report = {"error": "refused", "message": "", "findings": answer.get("findings")}
     return error_from_value(report).findings
@@ -55,7 +57,9 @@ def _statement(
 
 def status(session: Session, task_id: str) -> TaskStatus:
     """Return how a task stands."""
-    return TaskStatus.from_value(session.ask("task.status", {"task": task_id}).get("status"))
+    return TaskStatus.from_value(
+        session.ask("task.status", {"task": task_id}).get("status")
+    )
 
 
 def wait(
@@ -84,7 +88,9 @@ def wait(
     raise Unavailable(message)
 
 
-def fetch(session: Session, task_id: str, target: Path) -> tuple[VerifiedReceipt, ReceiptBundle]:
+def fetch(
+    session: Session, task_id: str, target: Path
+) -> tuple[VerifiedReceipt, ReceiptBundle]:
     """Fetch a result: verify its receipt, open its ciphertext, write the plaintext.
 
     Raises:
@@ -109,9 +115,10 @@ def fetch(session: Session, task_id: str, target: Path) -> tuple[VerifiedReceipt
         if opened.info.dataset_id != receipt.result:
             message = "the store gave another result than the receipt names"
             raise Malformed(message)
-        with open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as writer:
-            for part in opened.stream():
-                writer.write(part)
+        with open(
+            os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb"
+        ) as writer:
+            writer.writelines(opened.stream())
     return verified, bundle
 
 

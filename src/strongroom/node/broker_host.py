@@ -9,10 +9,18 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from strongroom.application.broker import Method
 from strongroom.core.codec import cbor
-from strongroom.errors import Malformed, Unavailable
+from strongroom.errors import (
+    AppFailed,
+    Conflict,
+    LimitReached,
+    Malformed,
+    Unavailable,
+)
 from strongroom.services.isolation import Enclave, Isolation
 
 
@@ -47,24 +55,51 @@ class BrokerHost:
                 self._enclave = self._start()
             try:
                 return _ask(self._enclave, method, value)
-            except Unavailable:
+            except (Unavailable, AppFailed, LimitReached, Conflict) as error:
+                self._enclave.close()
                 self._enclave = None
-                raise
+                message = "the broker's enclave ended; it starts again: ask once more"
+                raise Unavailable(message) from error
 
     def platform_evidence(self, nonce: bytes) -> bytes:
         """Return fresh platform evidence of the machine under the broker."""
         return self._isolation.evidence(nonce)
 
+    def close(self) -> None:
+        """Destroy the broker's enclave; its state stays in the journal."""
+        with self._lock:
+            if self._enclave is not None:
+                self._enclave.close()
+                self._enclave = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
     def _start(self) -> Enclave:
         enclave = self._isolation.create(
             self._bundle, self._launch_policy(), config=self._config
         )
+        try:
+            self._open(enclave)
+        except BaseException:
+            enclave.close()
+            raise
+        return enclave
+
+    def _open(self, enclave: Enclave) -> None:
         journal = os.open(self._journal, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             _ask(enclave, Method.OPEN, {}, [journal])
         finally:
             os.close(journal)
-        return enclave
 
 
 def _ask(

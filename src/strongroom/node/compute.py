@@ -13,19 +13,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
-
 from strongroom.application.cleanroom import Receipt, Ticket
 from strongroom.core.codec import cbor
 from strongroom.core.codec.signed import peek_record
 from strongroom.core.rats import Evidence
-from strongroom.errors import (
-    Malformed,
-    StrongroomError,
-    Unavailable,
-    error_from_value,
-)
+from strongroom.errors import Malformed, StrongroomError
 from strongroom.node.leases import LEASE_S
+from strongroom.node.management import ManagementNode, bytes_of, map_of
 from strongroom.node.store import Kind, Store
 from strongroom.services.isolation import Enclave, Isolation
 
@@ -33,66 +27,16 @@ KEYS, RUN = 1, 2
 PLATFORM_EVIDENCE_AGE_S = 300.0
 
 
-class ManagementNode:
-    """The HTTP paths of a management node that a compute node uses."""
-
-    def __init__(self, url: str) -> None:
-        self._http = httpx.Client(base_url=url, timeout=60.0)
-
-    def post(self, path: str, value: dict[str, object]) -> dict[str, object]:
-        """Ask for one thing.
-
-        Raises:
-            Unavailable: no answer.
-            StrongroomError: what the node or the broker answered.
-        """
-        return _value(self._send("POST", path, cbor.encode(value)))
-
-    def get(self, path: str) -> bytes:
-        """Return what a path serves."""
-        return self._send("GET", path, b"")
-
-    def _send(self, method: str, path: str, body: bytes) -> bytes:
-        try:
-            reply = self._http.request(method, path, content=body)
-        except httpx.HTTPError as error:
-            message = f"the management node does not answer: {type(error).__name__}"
-            raise Unavailable(message) from error
-        if not reply.is_success:
-            raise error_from_value(cbor.decode(reply.content))
-        return reply.content
-
-    def download(self, kind: Kind, name: str, target: Path) -> None:
-        """Fetch a file of the store into `target`."""
-        try:
-            with self._http.stream("GET", f"/v1/{kind}/{name}") as reply:
-                if not reply.is_success:
-                    raise error_from_value(cbor.decode(reply.read()))
-                with target.open("wb") as file:
-                    for part in reply.iter_bytes(1 << 20):
-                        file.write(part)
-        except httpx.HTTPError as error:
-            message = f"the store does not answer: {type(error).__name__}"
-            raise Unavailable(message) from error
-
-    def upload(self, kind: Kind, name: str, source: Path) -> None:
-        """Put a file into the store."""
-        with source.open("rb") as file:
-            parts = iter(lambda: file.read(1 << 20), b"")
-            try:
-                reply = self._http.put(f"/v1/{kind}/{name}", content=parts)
-            except httpx.HTTPError as error:
-                message = f"the store does not answer: {type(error).__name__}"
-                raise Unavailable(message) from error
-        if not reply.is_success:
-            raise error_from_value(cbor.decode(reply.content))
-
-
 class ComputeNode:
     """Runs attempts one after another on one monitor."""
 
     def __init__(
-        self, management: ManagementNode, isolation: Isolation, kind: str, store: Store | None, cache: Path
+        self,
+        management: ManagementNode,
+        isolation: Isolation,
+        kind: str,
+        store: Store | None,
+        cache: Path,
     ) -> None:
         self._management = management
         self._isolation = isolation
@@ -132,7 +76,9 @@ class ComputeNode:
         enclave = self._isolation.create(bundle, policy)
         try:
             with tempfile.NamedTemporaryFile(dir=self._cache_folder) as output:
-                receipt = self._run_enclave(enclave, ticket, path, inputs, Path(output.name))
+                receipt = self._run_enclave(
+                    enclave, ticket, path, inputs, Path(output.name)
+                )
                 result = peek_record(Receipt, receipt)[0].result
                 self._keep_result(result, Path(output.name))
         finally:
@@ -140,9 +86,14 @@ class ComputeNode:
         return {"receipt": receipt, "destruction": destruction}
 
     def _run_enclave(
-        self, enclave: Enclave, ticket: Ticket, path: str, inputs: list[Path], output: Path
+        self,
+        enclave: Enclave,
+        ticket: Ticket,
+        path: str,
+        inputs: list[Path],
+        output: Path,
     ) -> bytes:
-        keys = _value(
+        keys = map_of(
             enclave.call(
                 KEYS,
                 cbor.encode(
@@ -154,7 +105,11 @@ class ComputeNode:
                 ),
             )
         )
-        evidence = Evidence(kind=self._kind, platform=self._platform_evidence(), app=_bytes(keys["app"]))
+        evidence = Evidence(
+            kind=self._kind,
+            platform=self._platform_evidence(),
+            app=bytes_of(keys["app"]),
+        )
         answer = self._management.post(
             f"{path}/release", {"keys": keys["keys"], "evidence": evidence.to_bytes()}
         )
@@ -165,7 +120,7 @@ class ComputeNode:
         finally:
             for fd in fds:
                 os.close(fd)
-        return _bytes(_value(done)["receipt"])
+        return bytes_of(map_of(done)["receipt"])
 
     def _platform_evidence(self) -> bytes:
         if time.monotonic() - self._platform_at >= PLATFORM_EVIDENCE_AGE_S:
@@ -207,18 +162,3 @@ class ComputeNode:
         finally:
             ended.set()
             teller.join()
-
-
-def _value(data: bytes) -> dict[str, object]:
-    value = cbor.decode(data)
-    if not isinstance(value, dict):
-        message = "an answer is not a map"
-        raise Malformed(message)
-    return value
-
-
-def _bytes(value: object) -> bytes:
-    if not isinstance(value, bytes):
-        message = "an answer holds something other than bytes"
-        raise Malformed(message)
-    return value

@@ -41,12 +41,11 @@ class Leases:
     def _take(self) -> list[bytes]:
         self._end_silent()
         answer = self._host.call(Method.TICKETS, {})
-        tickets = answer["tickets"]
-        if not isinstance(tickets, list):
-            message = "the broker's tickets are not a list"
-            raise Malformed(message)
         with self._lock:
-            return [data for data in tickets if self._start(Ticket.from_bytes(data))]
+            for ticket in _tickets(answer, "released"):
+                self._start(ticket)  # of a node that took it before a restart of ours
+            waiting = _tickets(answer, "tickets")
+            return [ticket.to_bytes() for ticket in waiting if self._start(ticket)]
 
     def _start(self, ticket: Ticket) -> bool:
         key = (ticket.task, ticket.attempt)
@@ -80,3 +79,11 @@ class Leases:
                 )
             except StrongroomError:
                 continue  # it ended in the meantime
+
+
+def _tickets(answer: dict[str, object], name: str) -> list[Ticket]:
+    rows = answer.get(name)
+    if not isinstance(rows, list):
+        message = "the broker's tickets are not a list"
+        raise Malformed(message)
+    return [Ticket.from_bytes(row) for row in rows]

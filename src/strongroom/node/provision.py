@@ -78,7 +78,9 @@ def init_room(folder: RoomFolder, administrator: Identity, url: str, now: int) -
         message = f"{folder.root} already holds a room"
         raise Conflict(message)
     suite_id = administrator.public.suite
-    manufacturer = SimulatedManufacturer.create(folder.root / "manufacturer", suite_id, now)
+    manufacturer = SimulatedManufacturer.create(
+        folder.root / "manufacturer", suite_id, now
+    )
     for node in (folder.management, folder.compute()):
         node.mkdir(parents=True, exist_ok=True, mode=0o700)
         SimulatedDevice.provision(node / "device", manufacturer, suite_id, now)
@@ -169,16 +171,23 @@ def _describe(
     url: str,
     now: int,
 ) -> Room:
-    with Isolation.connect(monitor.socket) as isolation:
-        host = broker_host(folder, isolation)
+    with (
+        Isolation.connect(monitor.socket) as isolation,
+        broker_host(folder, isolation) as host,
+    ):
         nonce = os.urandom(32)
         hello = host.call(Method.HELLO, {"nonce": nonce})
         public, report = hello["public"], hello["app"]
         if not isinstance(public, bytes) or not isinstance(report, bytes):
             message = "the broker's greeting holds something other than bytes"
             raise Malformed(message)
-        evidence = Evidence(kind=KIND, platform=host.platform_evidence(nonce), app=report)
+        evidence = Evidence(
+            kind=KIND, platform=host.platform_evidence(nonce), app=report
+        )
     platform, app = verify_evidence(evidence, Endorsements(config.roots, ()), now=now)
+    if app is None:
+        message = "the broker's evidence has no app layer"
+        raise Malformed(message)
     row = suite(config.suite)
     return Room(
         url=url,
@@ -187,11 +196,11 @@ def _describe(
         administrator=administrator,
         kind=KIND,
         roots=config.roots,
-        broker=app.measurement.hex() if app else "",
+        broker=app.measurement.hex(),
         config=row.digest(config.to_bytes()),
         public=public,
         registers=register_values(platform),
-        locks=platform.locks,
+        locks=app.locks,
         written_at=now,
     )
 

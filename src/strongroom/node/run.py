@@ -1,17 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs the two kinds of node until they are told to stop."""
 
+import socket
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import uvicorn
 
-from strongroom.core.codec.signed import peek_record
 from strongroom.application.cleanroom.room import Room
+from strongroom.core.codec.signed import peek_record
 from strongroom.errors import StrongroomError
-from strongroom.node.compute import ComputeNode, ManagementNode
+from strongroom.node.compute import ComputeNode
 from strongroom.node.launch import LaunchPolicies
+from strongroom.node.management import ManagementNode
 from strongroom.node.provision import KIND, RoomFolder, broker_host, monitor_of
 from strongroom.node.service import create_app
 from strongroom.node.store import Store
@@ -20,7 +22,9 @@ from strongroom.services.isolation import Isolation
 BACKOFF_S = 1.0
 
 
-def run_management(folder: RoomFolder, address: str, port: int, ready: Callable[[], None]) -> None:
+def run_management(
+    folder: RoomFolder, address: str, port: int, ready: Callable[[], None]
+) -> None:
     """Serve a room until SIGINT or SIGTERM; calls `ready` once it listens.
 
     Raises:
@@ -34,15 +38,33 @@ def run_management(folder: RoomFolder, address: str, port: int, ready: Callable[
     with (
         monitor_of(folder.management) as monitor,
         Isolation.connect(monitor.socket) as isolation,
+        broker_host(folder, isolation) as host,
     ):
-        host = broker_host(folder, isolation)
         app = create_app(host, Store(folder.store), signed, policies, KIND)
-        app.router.add_event_handler("startup", ready)
-        uvicorn.run(app, host=address, port=port, log_level="warning")
+        config = uvicorn.Config(app, host=address, port=port, log_level="warning")
+        _Server(config, ready).run()
+
+
+class _Server(uvicorn.Server):
+    """Says when it listens."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, then say so."""
+        await super().startup(sockets)
+        if not self.should_exit:
+            self._ready()
 
 
 def run_compute(
-    node: Path, url: str, store: Path | None, stop: threading.Event, ready: Callable[[], None]
+    node: Path,
+    url: str,
+    store: Path | None,
+    stop: threading.Event,
+    ready: Callable[[], None],
 ) -> None:
     """Take and run attempts until `stop` is set; calls `ready` once it can.
 

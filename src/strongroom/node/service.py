@@ -64,7 +64,9 @@ def create_app(
 
 async def _error_response(_: Request, error: Exception) -> Response:
     value = error.to_value() if isinstance(error, StrongroomError) else {}
-    status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 409)
+    status = next(
+        (code for kind, code in _STATUS.items() if isinstance(error, kind)), 409
+    )
     return Response(cbor.encode(value), status, media_type=CBOR)
 
 
@@ -129,7 +131,9 @@ def _add_message_path(app: FastAPI, host: BrokerHost, leases: Leases) -> None:
     @app.post("/v1/messages")
     async def message(request: Request) -> Response:
         value = await _body(request)
-        answer = await run_in_threadpool(host.call, Method.MESSAGE, {"box": value.get("box")})
+        answer = await run_in_threadpool(
+            host.call, Method.MESSAGE, {"box": value.get("box")}
+        )
         if answer["tickets"]:
             leases.announce()
         return _reply({"box": answer["box"]})
@@ -161,7 +165,9 @@ def _add_node_paths(app: FastAPI, host: BrokerHost, leases: Leases) -> None:
         app.post(f"/v1/attempts/{{task}}/{{number}}/{path}")(handle)
         return handle
 
-    def ask(method: Method, number: int, task: str, value: dict[str, object]) -> dict[str, object]:
+    def ask(
+        method: Method, number: int, task: str, value: dict[str, object]
+    ) -> dict[str, object]:
         return host.call(method, {**value, "task": task, "attempt": number})
 
     @app.post("/v1/tickets")

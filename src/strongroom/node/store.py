@@ -49,8 +49,7 @@ class Store:
         with self._new_file(kind, name) as file:
             async for part in parts:
                 file.write(part)
-            length = file.tell()
-        return length
+            return file.tell()
 
     def put_file(self, kind: Kind, name: str, source: IO[bytes]) -> None:
         """Write a file durably from an open one."""
@@ -65,14 +64,7 @@ class Store:
             try:
                 yield file
                 file.flush()
-                if identify(kind, file) != name:
-                    raise Refused.because(
-                        "store.name",
-                        "store",
-                        expected=f"the {kind[:-1]} {name[:16]}",
-                        got="other bytes",
-                        remedy="Send the file again; it was damaged on the way.",
-                    )
+                _require_name(kind, name, identify(kind, file))
                 os.fsync(file.fileno())
                 Path(file.name).replace(path)
             except BaseException:
@@ -84,6 +76,17 @@ class Store:
             message = "a name in the store is 64 or 96 lower-case hex digits"
             raise Malformed(message)
         return self._folder / kind / name
+
+
+def _require_name(kind: Kind, name: str, found: str) -> None:
+    if found != name:
+        raise Refused.because(
+            "store.name",
+            "store",
+            expected=f"the {kind[:-1]} {name[:16]}",
+            got="other bytes",
+            remedy="Send the file again; it was damaged on the way.",
+        )
 
 
 def identify(kind: Kind, file: IO[bytes]) -> str:

@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
-from tests.application.broker.fake_gate import Clock, FakeGate, Memory
-from tests.application.broker.world import World, manifest
 
 from strongroom.application import broker
 from strongroom.application.broker.config import BrokerConfig, BrokerPublic, Method
@@ -25,6 +23,8 @@ from strongroom.errors import (
     Unavailable,
 )
 from strongroom.management.audit import LogEntry
+from tests.application.broker.fake_gate import Clock, FakeGate, Memory
+from tests.application.broker.world import World, manifest
 
 values = st.recursive(
     st.none()
@@ -88,7 +88,7 @@ def test_any_value_into_any_method(world: World, method: int, value: object) -> 
 def test_any_bytes_in_an_attempts_fields(
     world: World, agreement: str, method: Method, fill: bytes, error: object
 ) -> None:
-    ledger = world.broker._ledger  # noqa: SLF001 - only to find an open task
+    ledger = world.broker._ledger
     assert ledger is not None
     task = next(iter(ledger.state.open_tasks), None) or world.task(agreement)
     attempt = ledger.state.tasks[task].attempt
@@ -126,11 +126,11 @@ def test_a_defect_tells_nothing_and_is_logged_as_failed(
         message = "a secret in a traceback"
         raise ZeroDivisionError(message)
 
-    monkeypatch.setitem(Broker._METHODS, Method.FAILED, broken)  # noqa: SLF001
+    monkeypatch.setitem(Broker._METHODS, Method.FAILED, broken)
     with pytest.raises(Unavailable) as caught:
         world.call(Method.FAILED, {})
     assert "secret" not in str(caught.value)
-    ledger = world.broker._ledger  # noqa: SLF001
+    ledger = world.broker._ledger
     assert ledger is not None
     entry = LogEntry.from_bytes(ledger.log.entry(ledger.log.size - 1))
     assert (entry.outcome, entry.action) == ("failed", "task.failed")

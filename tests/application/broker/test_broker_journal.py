@@ -8,13 +8,13 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from tests.application.broker.fake_gate import Clock, Crash, FakeGate, Memory
-from tests.application.broker.world import World
 
 from strongroom.application.broker.config import Method
 from strongroom.application.broker.journal import COUNTER, EPOCH, Journal
 from strongroom.core.crypto import suite
 from strongroom.errors import Misconfigured, Stale, Unavailable
+from tests.application.broker.fake_gate import Clock, Crash, FakeGate, Memory
+from tests.application.broker.world import World
 
 ROW = suite("intl")
 

@@ -2,7 +2,6 @@
 """The main job as the broker sees it: register, agree, release, receipt (DESIGN 3)."""
 
 import pytest
-from tests.application.broker.world import World, terms
 
 from strongroom.application.broker.config import Method
 from strongroom.application.cleanroom import (
@@ -19,6 +18,7 @@ from strongroom.core.rats import Endorsements
 from strongroom.errors import Conflict, Stale, Unavailable
 from strongroom.management.audit import LogEntry
 from strongroom.services.attestation import verify_evidence
+from tests.application.broker.world import World, terms
 
 
 def status(world: World, task: str) -> TaskStatus:
@@ -139,11 +139,11 @@ def test_everything_is_there_again_after_a_restart(
     task = world.task(agreement)
     world.run(task)
     waiting = world.task(agreement)
-    before = world.broker._ledger  # noqa: SLF001 - the state is what is tested
+    before = world.broker._ledger
     assert before is not None
     ticket = world.ticket(waiting)
     world.start()
-    after = world.broker._ledger  # noqa: SLF001
+    after = world.broker._ledger
     assert after is not None
     for name in ("members", "datasets", "apps", "contracts", "tasks", "marks"):
         assert getattr(after.state, name) == getattr(before.state, name), name

@@ -7,7 +7,6 @@ from dataclasses import replace
 from functools import partial
 
 import pytest
-from tests.application.broker.world import ROLES, World, manifest, terms
 
 from strongroom.application.broker.config import Method
 from strongroom.application.cleanroom import (
@@ -37,10 +36,11 @@ from strongroom.errors import (
 from strongroom.management.audit import LogEntry
 from strongroom.management.keys import Identity
 from strongroom.management.trusted_list import Member, TrustedList
+from tests.application.broker.world import ROLES, World, manifest, terms
 
 
 def last_entry(world: World, back: int = 1) -> LogEntry:
-    ledger = world.broker._ledger  # noqa: SLF001 - the log is what is tested
+    ledger = world.broker._ledger
     assert ledger is not None
     return LogEntry.from_bytes(ledger.log.entry(ledger.log.size - back))
 
@@ -568,7 +568,7 @@ def test_a_dry_run_tells_everything_and_changes_nothing(world: World, app: str) 
     policy = terms(purposes=("billing",), expires_at=1)
     draft = world.draft(app, [world.dataset("hospital", policy)], max_uses=1)
     world.propose(draft)
-    ledger = world.broker._ledger  # noqa: SLF001
+    ledger = world.broker._ledger
     assert ledger is not None
     before = len(ledger.state.tasks)
     answer = world.ask(
@@ -792,7 +792,7 @@ def test_no_key_of_anyone_is_in_log_or_journal(world: World) -> None:
     said, key = world.registration("hospital", terms())
     signed = world.sign("hospital", said)
     world.ask("hospital", "dataset.register", registration=signed, key=key)
-    ledger = world.broker._ledger  # noqa: SLF001
+    ledger = world.broker._ledger
     assert ledger is not None
     entries = b"".join(ledger.log.entry(i) for i in range(ledger.log.size))
     for secret in (key, key.hex().encode()):
@@ -842,7 +842,7 @@ def test_answers_are_forgotten_when_nobody_can_ask_for_them(fresh: World) -> Non
     fresh.publish()
     for _ in range(5):
         fresh.ask("insurer", "agreement.list")
-    ledger = fresh.broker._ledger  # noqa: SLF001
+    ledger = fresh.broker._ledger
     assert ledger is not None
     assert len(ledger.state.marks) == 6
     fresh.clock.time += 1300

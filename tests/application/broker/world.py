@@ -6,15 +6,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from tests.application.broker.fake_gate import (
-    START,
-    Clock,
-    Enclave,
-    FakeGate,
-    Machine,
-    Memory,
-)
-
 from strongroom.application.broker.config import BrokerConfig, BrokerPublic, Method
 from strongroom.application.broker.program import Broker
 from strongroom.application.cleanroom import (
@@ -53,6 +44,14 @@ from strongroom.core.rats.policy import not_checked_bytes
 from strongroom.errors import StrongroomError
 from strongroom.management.keys import Identity
 from strongroom.management.trusted_list import Member, Role, TrustedList
+from tests.application.broker.fake_gate import (
+    START,
+    Clock,
+    Enclave,
+    FakeGate,
+    Machine,
+    Memory,
+)
 
 ROLES: dict[str, tuple[Role, ...]] = {
     "hospital": ("data",),

@@ -17,7 +17,9 @@ JSON = OutputRule("json", ("conclusion", "reason"), 1, 4096, 0, "")
 TABLE = OutputRule("table", ("region", "n", "mean"), 3, 4096, 5, "n")
 
 
-def checked(result: object, rule: OutputRule, agreed: OutputRule | None = None) -> bytes:
+def checked(
+    result: object, rule: OutputRule, agreed: OutputRule | None = None
+) -> bytes:
     kind, data = encode_result(result)
     return check_output(kind, bytes(data), rule, agreed or rule).data
 
@@ -69,7 +71,12 @@ def test_a_small_group_is_refused_and_not_named() -> None:
 
 
 def test_a_group_column_that_is_missing_or_not_a_number_is_refused() -> None:
-    for table in (pa.table({"region": ["x"]}), pa.table({"region": ["x"], "n": ["9"]})):
+    for table in (
+        pa.table({"region": ["x"]}),
+        pa.table({"region": ["x"], "n": ["9"]}),
+        pa.table({"region": ["x", "y"], "n": [9, None]}),
+        pa.table({"region": ["x", "y"], "n": [9.0, float("nan")]}),
+    ):
         with pytest.raises(Refused, match=r"output\.min-group"):
             checked(table, TABLE)
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The app runs in a process without keys, and only its result comes back."""
 
+import json
 import os
 
 import pytest
@@ -51,7 +52,13 @@ def test_what_the_app_raises_stays_inside() -> None:
 
 
 @pytest.mark.parametrize(
-    "source", ["", "def main(:", "def main(): return object()", "def main(): return float('nan')"]
+    "source",
+    [
+        "",
+        "def main(:",
+        "def main(): return object()",
+        "def main(): return float('nan')",
+    ],
 )
 def test_an_app_without_a_result_fails(source: str) -> None:
     with pytest.raises(AppFailed):
@@ -111,3 +118,21 @@ def main(masked):
         "works": search(planted.translate(TABLE)),
     }
 """
+
+
+def test_the_worker_has_no_descriptor_but_its_link() -> None:
+    read, write = os.pipe()
+    os.set_inheritable(read, True)
+    try:
+        source = (
+            "import os\n"
+            "def main():\n"
+            "    kinds = [os.readlink(f'/proc/self/fd/{n}') for n in range(256)\n"
+            "             if os.path.lexists(f'/proc/self/fd/{n}')]\n"
+            "    return sorted(k.split(':')[0] for k in kinds)\n"
+        )
+        found = json.loads(run(source))
+    finally:
+        os.close(read)
+        os.close(write)
+    assert found == ["/dev/null", "/dev/null", "/dev/null", "socket"]

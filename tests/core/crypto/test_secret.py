@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Secret memory: out of reach of /proc, gone in children, and wiped."""
 
-import subprocess
-import sys
 import faulthandler
 import os
 import resource
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 

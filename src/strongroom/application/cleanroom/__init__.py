@@ -7,7 +7,10 @@ from strongroom.application.cleanroom.agreement import (
     InputBinding,
     Withdrawal,
 )
-from strongroom.application.cleanroom.dataset import AppRegistration, DatasetRegistration
+from strongroom.application.cleanroom.dataset import (
+    AppRegistration,
+    DatasetRegistration,
+)
 from strongroom.application.cleanroom.receipt import Receipt, ReceiptBundle
 from strongroom.application.cleanroom.task import (
     EnclaveKeys,

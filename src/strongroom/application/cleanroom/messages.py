@@ -124,7 +124,12 @@ def _answer_keys(request: Request, row: Suite) -> tuple[bytes, bytes]:
 
 
 def new_request(
-    identity: Identity, room: str, op: str, body: bytes, now: int, random: Callable[[int], bytes]
+    identity: Identity,
+    room: str,
+    op: str,
+    body: bytes,
+    now: int,
+    random: Callable[[int], bytes],
 ) -> Request:
     """Make a request with fresh id and answer key."""
     row = suite(identity.public.suite)

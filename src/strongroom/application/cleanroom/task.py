@@ -15,6 +15,7 @@ from strongroom.errors import Malformed
 from strongroom.management.keys import PublicIdentity
 
 RELEASE_INFO = b"strongroom/release/v1"
+RESULT_KEY_INFO = b"strongroom/result-key/v1:"
 """What the box of a `Release` is bound to."""
 
 NONCE_BYTES = 32

@@ -33,7 +33,13 @@ class UsageTerms(Record):
     expires_at: int
 
     def __post_init__(self) -> None:
-        lists = (self.purposes, self.apps, self.entry_points, self.recipients, self.fields)
+        lists = (
+            self.purposes,
+            self.apps,
+            self.entry_points,
+            self.recipients,
+            self.fields,
+        )
         if any(not items for items in lists):
             message = "an empty list would allow nothing; write '*' for no condition"
             raise Malformed(message)
@@ -49,10 +55,8 @@ class UsageTerms(Record):
             _forbid("entry-point", "context.entry_point", self.entry_points),
             _forbid("recipient", "context.recipient", self.recipients),
             _forbid_other_fields(self.fields),
-            f'@id("max-uses")\nforbid (principal, action, resource)\n'
-            f"when {{ context.uses >= {self.max_uses} }};",
-            f'@id("expires-at")\nforbid (principal, action, resource)\n'
-            f"when {{ context.now >= {self.expires_at} }};",
+            _forbid_from("max-uses", "context.uses", self.max_uses),
+            _forbid_from("expires-at", "context.now", self.expires_at),
         ]
         permit = '@id("use")\npermit (principal, action == Action::"use", resource);'
         return "\n\n".join([permit, *(rule for rule in rules if rule)]) + "\n"
@@ -72,6 +76,13 @@ def _forbid(rule: str, attribute: str, allowed: tuple[str, ...]) -> str:
     return (
         f'@id("{rule}")\nforbid (principal, action, resource)\n'
         f"unless {{ {_quoted(allowed)}.contains({attribute}) }};"
+    )
+
+
+def _forbid_from(rule: str, attribute: str, limit: int) -> str:
+    return (
+        f'@id("{rule}")\nforbid (principal, action, resource)\n'
+        f"when {{ {attribute} >= {limit} }};"
     )
 
 

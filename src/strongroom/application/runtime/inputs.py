@@ -53,9 +53,7 @@ def open_inputs(
     try:
         for item, fd in zip(release.inputs, fds, strict=True):
             file = _open(item, fd)
-            if sum(m.length for m in opened) + file.length > memory_bytes:
-                message = f"the inputs exceed the enclave's memory of {memory_bytes} bytes"
-                raise LimitReached(message)
+            _require_room(sum(m.length for m in opened) + file.length, memory_bytes)
             rows.append(_row(parameters, item.parameter, file.header.media_type))
             memory = Memory.allocate(file.length)
             opened.append(memory)
@@ -66,6 +64,12 @@ def open_inputs(
             memory.close()
         raise
     return rows, opened
+
+
+def _require_room(total_bytes: int, memory_bytes: int) -> None:
+    if total_bytes > memory_bytes:
+        message = f"the inputs exceed the enclave's memory of {memory_bytes} bytes"
+        raise LimitReached(message)
 
 
 def _open(item: ReleasedInput, fd: int) -> SealedFile:
@@ -81,7 +85,9 @@ def _open(item: ReleasedInput, fd: int) -> SealedFile:
     return file
 
 
-def _row(parameters: dict[str, Parameter], name: str, media_type: str) -> dict[str, object]:
+def _row(
+    parameters: dict[str, Parameter], name: str, media_type: str
+) -> dict[str, object]:
     parameter = parameters.get(name)
     if parameter is None:
         message = f"the entry point takes no dataset {name}"
@@ -94,7 +100,9 @@ def _row(parameters: dict[str, Parameter], name: str, media_type: str) -> dict[s
     }
 
 
-def seal_output(output: Output, release: Release, fd: int, gate: EnclaveGate) -> SealedOutput:
+def seal_output(
+    output: Output, release: Release, fd: int, gate: EnclaveGate
+) -> SealedOutput:
     """Seal a result into `fd` under a fresh key."""
     header = DatasetHeader(
         suite="sm" if release.suite == "sm" else "intl",

@@ -19,7 +19,11 @@ from strongroom.core.codec.bundle import OutputRule
 from strongroom.errors import LimitReached, Malformed, Refused
 
 PADDING_BYTES = 1024
-MEDIA_TYPES = {"json": "application/json", "table": "text/csv", "bytes": "application/octet-stream"}
+MEDIA_TYPES = {
+    "json": "application/json",
+    "table": "text/csv",
+    "bytes": "application/octet-stream",
+}
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,9 @@ def narrow(measured: OutputRule, agreed: OutputRule) -> OutputRule:
     return agreed
 
 
-def check_output(kind: str, data: bytes, measured: OutputRule, agreed: OutputRule) -> Output:
+def check_output(
+    kind: str, data: bytes, measured: OutputRule, agreed: OutputRule
+) -> Output:
     """Return what may leave of an app's result.
 
     Args:
@@ -81,7 +87,9 @@ def check_output(kind: str, data: bytes, measured: OutputRule, agreed: OutputRul
     else:
         output = Output(MEDIA_TYPES["bytes"], (), None, data)
     if len(output.data) > rule.max_bytes + PADDING_BYTES:
-        message = f"the result has over {rule.max_bytes} bytes, the output rule's max_bytes"
+        message = (
+            f"the result has over {rule.max_bytes} bytes, the output rule's max_bytes"
+        )
         raise LimitReached(message)
     return output
 
@@ -119,11 +127,13 @@ def _check_table(data: bytes, measured: OutputRule, rule: OutputRule) -> Output:
     if rule.group_column and table.num_rows:
         if rule.group_column not in table.column_names:
             _check_group(None, rule)
-        _check_group(pc.min(table[rule.group_column]).as_py(), rule)
+        _check_groups(table[rule.group_column], rule)
     kept = table.select([name for name in rule.fields if name in table.column_names])
     body = io.BytesIO()
     pa_csv.write_csv(kept, body)
-    return Output(MEDIA_TYPES["table"], tuple(kept.column_names), kept.num_rows, body.getvalue())
+    return Output(
+        MEDIA_TYPES["table"], tuple(kept.column_names), kept.num_rows, body.getvalue()
+    )
 
 
 def _check_fields(found: set[str], measured: OutputRule) -> None:
@@ -138,8 +148,20 @@ def _check_fields(found: set[str], measured: OutputRule) -> None:
 
 def _check_rows(rows: int, rule: OutputRule) -> None:
     if rows > rule.max_rows:
-        message = f"the result has over {rule.max_rows} rows, the output rule's max_rows"
+        message = (
+            f"the result has over {rule.max_rows} rows, the output rule's max_rows"
+        )
         raise LimitReached(message)
+
+
+def _check_groups(groups: pa.ChunkedArray, rule: OutputRule) -> None:
+    """Hold every value of a group column; a null or NaN is no group that is enough."""
+    try:
+        enough = pc.all(pc.greater_equal(groups, rule.min_group), skip_nulls=False)
+        smallest = rule.min_group if enough.as_py() is True else None
+    except pa.ArrowException:
+        smallest = None
+    _check_group(smallest, rule)
 
 
 def _check_group(smallest: object, rule: OutputRule) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from strongroom.application.cleanroom import EnclaveKeys, Receipt, Release
+from strongroom.application.cleanroom.task import RELEASE_INFO, RESULT_KEY_INFO
 from strongroom.application.runtime.inputs import open_inputs, seal_output
 from strongroom.application.runtime.output import check_output
 from strongroom.application.runtime.values import check_values
@@ -20,14 +21,13 @@ from strongroom.core.crypto import KemKey, SigningKey, suite
 from strongroom.core.rats import Call, EnclaveGate
 from strongroom.errors import Conflict, Malformed, Refused, StrongroomError, Unavailable
 
-RELEASE_INFO = b"strongroom/release/v1"
-RESULT_KEY_INFO = b"strongroom/result-key/v1:"
-
 
 class TaskEnclave:
     """Serves the two methods of a task enclave over its gate."""
 
-    def __init__(self, gate: EnclaveGate, bundle: VerifiedBundle, worker: Worker) -> None:
+    def __init__(
+        self, gate: EnclaveGate, bundle: VerifiedBundle, worker: Worker
+    ) -> None:
         self._gate = gate
         self._bundle = bundle
         self._worker = worker
@@ -53,7 +53,11 @@ class TaskEnclave:
     def make_keys(self, call: Call) -> dict[str, object]:
         """Method 1: make this attempt's keys and have them attested."""
         match cbor.decode(call.payload):
-            case {"task": str() as task, "attempt": int() as attempt, "challenge": bytes() as nonce}:
+            case {
+                "task": str() as task,
+                "attempt": int() as attempt,
+                "challenge": bytes() as nonce,
+            }:
                 pass
             case _:
                 message = "KEYS takes task, attempt and challenge"
@@ -61,10 +65,15 @@ class TaskEnclave:
         if self._keys is not None:
             message = "this enclave already has its keys; one enclave, one attempt"
             raise Conflict(message)
-        self._signing = self._suite.signing_key(self._gate.random(self._suite.sign_seed_bytes))
+        self._signing = self._suite.signing_key(
+            self._gate.random(self._suite.sign_seed_bytes)
+        )
         self._kem = self._suite.kem_key(self._gate.random(self._suite.kem_seed_bytes))
         self._keys = EnclaveKeys(
-            task=task, attempt=attempt, sign=self._signing.public.raw, kem=self._kem.public.raw
+            task=task,
+            attempt=attempt,
+            sign=self._signing.public.raw,
+            kem=self._kem.public.raw,
         )
         keys = self._keys.to_bytes()
         report = self._gate.report(nonce, self._suite.digest(keys))
@@ -106,7 +115,9 @@ class TaskEnclave:
             for item in inputs:
                 item.close()
         with memory.map() as view:
-            output = check_output(kind, bytes(view), entry.output, release.entry_point.output)
+            output = check_output(
+                kind, bytes(view), entry.output, release.entry_point.output
+            )
         memory.close()
         sealed = seal_output(output, release, output_fd, self._gate)
         info = RESULT_KEY_INFO + release.task.encode()
@@ -152,7 +163,9 @@ class TaskEnclave:
             raise Malformed(message)
         return entry
 
-    _METHODS: ClassVar[dict[int, Callable[["TaskEnclave", Call], dict[str, object]]]] = {
+    _METHODS: ClassVar[
+        dict[int, Callable[["TaskEnclave", Call], dict[str, object]]]
+    ] = {
         1: make_keys,
         2: run,
     }

@@ -19,7 +19,9 @@ _PYTHON_TYPES: dict[str, tuple[type, ...]] = {
 }
 
 
-def check_values(parameters: tuple[Parameter, ...], values: object) -> dict[str, object]:
+def check_values(
+    parameters: tuple[Parameter, ...], values: object
+) -> dict[str, object]:
     """Return the request's arguments if they are exactly the declared ones.
 
     Raises:

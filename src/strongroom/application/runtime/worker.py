@@ -12,7 +12,7 @@ import mmap
 import os
 import signal
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -26,6 +26,7 @@ from strongroom.errors import (
     Unavailable,
     error_from_value,
 )
+from strongroom.system.monitor.sandbox import close_descriptors
 
 _LENGTH_BYTES = 8
 _MAX_FDS = 64
@@ -54,7 +55,7 @@ class Memory:
         return memory
 
     @contextlib.contextmanager
-    def map(self) -> "contextlib._GeneratorContextManager[memoryview]":  # type: ignore[misc]
+    def map(self) -> Iterator[memoryview]:
         """Map the memory while the context lasts."""
         if self.length == 0:
             yield memoryview(b"")
@@ -85,7 +86,9 @@ class Worker:
         theirs.close()
         return cls(pid, ours)
 
-    def run(self, job: dict[str, object], inputs: Sequence[Memory]) -> tuple[str, Memory]:
+    def run(
+        self, job: dict[str, object], inputs: Sequence[Memory]
+    ) -> tuple[str, Memory]:
         """Run the app once and return its result's kind and bytes.
 
         Raises:
@@ -136,9 +139,14 @@ class Worker:
 
 
 def _serve(link: socket.socket) -> None:
-    """Run one job in the worker process and end."""
+    """Run one job in the worker process and end.
+
+    The worker keeps its end of the link and no other descriptor: the gate and the
+    inputs' files are the runtime's alone.
+    """
     code = 1
     try:
+        close_descriptors(frozenset({link.fileno()}))
         job, fds = _receive(link)
         try:
             kind, data = run_app(job, fds)

@@ -87,7 +87,9 @@ class EntryPoint(Record):
     output: OutputRule
 
     def __post_init__(self) -> None:
-        _require(bool(_IDENTIFIER.fullmatch(self.name)), "an entry point has a bad name")
+        _require(
+            bool(_IDENTIFIER.fullmatch(self.name)), "an entry point has a bad name"
+        )
         _require(
             bool(_FUNCTION.fullmatch(self.function)),
             f"entry point {self.name}: the function is written module:function",
@@ -134,7 +136,9 @@ class Manifest(Record):
     encrypted: bool
 
     def __post_init__(self) -> None:
-        _require(bool(_NAME.fullmatch(self.name)), "an app's name is lower-case-with-dashes")
+        _require(
+            bool(_NAME.fullmatch(self.name)), "an app's name is lower-case-with-dashes"
+        )
         _require(0 <= self.svn <= MAX_SVN, f"an SVN is from 0 to {MAX_SVN}")
         _require(self.memory_bytes > 0 and self.threads > 0, "an app needs memory")
         _require(self.processes >= 0, "a count of processes is not negative")
@@ -212,25 +216,21 @@ class VerifiedBundle:
         content = self.bundle.content
         if self.manifest.encrypted:
             content = self._decrypt(content, code_key)
-        files = cbor.decode(content)
+        files = _file_map(cbor.decode(content))
         rows = suite(self.manifest.suite)
-        found = (
-            tuple(
-                FileEntry(path, len(data), rows.digest(data))
-                for path, data in sorted(files.items())
-            )
-            if _is_file_map(files)
-            else ()
+        found = tuple(
+            FileEntry(path, len(data), rows.digest(data))
+            for path, data in sorted(files.items())
         )
         if found != self.manifest.files:
             raise Untrusted.because(
                 "bundle.content",
                 "app provider",
-                expected="the files that the signed manifest names",
+                expected="the files of the signed manifest",
                 got="other files",
                 remedy="The bundle was altered after signing; get the original.",
             )
-        return dict(files)  # type: ignore[call-overload, no-any-return]  # checked above
+        return files
 
     def _decrypt(self, content: bytes, code_key: Buffer | None) -> bytes:
         row = suite(self.manifest.suite)
@@ -246,10 +246,14 @@ class VerifiedBundle:
         return row.aead(code_key).decrypt(nonce, sealed, self.measurement)
 
 
-def _is_file_map(value: object) -> bool:
-    return isinstance(value, dict) and all(
-        isinstance(path, str) and isinstance(data, bytes) for path, data in value.items()
-    )
+def _file_map(value: object) -> dict[str, bytes]:
+    """Return the files in a bundle's content; none where it holds something else."""
+    rows = value.items() if isinstance(value, dict) else ()
+    return {
+        path: data
+        for path, data in rows
+        if isinstance(path, str) and isinstance(data, bytes)
+    }
 
 
 @dataclass(frozen=True)
@@ -271,7 +275,9 @@ def seal_bundle(
     Raises:
         Malformed: `manifest.encrypted` and `code_key` do not agree.
     """
-    _require(manifest.encrypted == (code_key is not None), "a code key goes with encryption")
+    _require(
+        manifest.encrypted == (code_key is not None), "a code key goes with encryption"
+    )
     content = cbor.encode(dict(files))
     if code_key is not None:
         aead = suite(manifest.suite).aead(code_key.key)

@@ -9,7 +9,6 @@ raising `Malformed`. So a value of a record type has always been checked.
 
 import dataclasses
 import types
-import typing
 from functools import cache
 from typing import ClassVar, Literal, Self, Union, get_args, get_origin, get_type_hints
 
@@ -46,14 +45,15 @@ class Record:
         where = where or cls.__name__
         if not isinstance(value, dict):
             raise _wrong(where, "a map", value)
-        hints = _schema(cls)
+        hints = _schema(cls)  # type: ignore[arg-type]  # a class is hashable
         expected = set(hints) | ({"type"} if cls.TYPE else set())
         if set(value) != expected:
             odd = ", ".join(sorted(map(str, set(value) ^ expected)))
             message = f"{where}: missing or unknown fields: {odd}"
             raise Malformed(message)
         if cls.TYPE and value["type"] != cls.TYPE:
-            raise _wrong(f"{where}.type", cls.TYPE, value["type"])
+            where = f"{where}.type"
+            raise _wrong(where, cls.TYPE, value["type"])
         return cls(
             **{
                 name: _parse(hint, value[name], f"{where}.{name}")
@@ -148,4 +148,4 @@ def _parse_union(args: tuple[object, ...], value: object, where: str) -> object:
             return _parse(arg, value, where)
         except Malformed:
             continue
-    return _parse(typing.cast("object", rest[-1]), value, where)
+    return _parse(rest[-1], value, where)

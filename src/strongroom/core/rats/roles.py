@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from strongroom.core.crypto import SecretBuffer, VerifyingKey
+from strongroom.core.rats.registers import Register
 from strongroom.errors import StrongroomError
 
 
@@ -24,6 +25,9 @@ class RootOfTrust(Protocol):
 
     def extend(self, name: str, event_name: str, digest: bytes) -> None:
         """Measure an event into the register called `name`; there is no way back."""
+
+    def registers(self) -> tuple[Register, ...]:
+        """Return the measurement registers as they stand."""
 
     def attest(self, *, nonce: bytes, monitor_key: VerifyingKey, now: int) -> bytes:
         """Return signed platform evidence that binds key, nonce and registers."""

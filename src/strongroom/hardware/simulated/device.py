@@ -17,7 +17,7 @@ from typing import Self
 
 from strongroom.core.codec.record import Record
 from strongroom.core.crypto import SecretBuffer, VerifyingKey, suite
-from strongroom.core.rats import Event, PlatformFacts
+from strongroom.core.rats import Event, PlatformFacts, Register
 from strongroom.errors import Conflict
 from strongroom.hardware.simulated import files
 from strongroom.hardware.simulated.abi import KIND
@@ -165,6 +165,10 @@ class SimulatedDevice:
             Malformed: the digest is not of this device's suite.
         """
         self._registers.extend(name, Event(event_name, digest))
+
+    def registers(self) -> tuple[Register, ...]:
+        """Return the measurement registers as they stand."""
+        return self._registers.read()
 
     def attest(self, *, nonce: bytes, monitor_key: VerifyingKey, now: int) -> bytes:
         """Return evidence of this device; `verify` is the inverse.

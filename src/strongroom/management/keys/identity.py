@@ -88,7 +88,9 @@ class Identity:
             Malformed: a bad name or an unknown suite.
         """
         row = suite(suite_id)
-        return cls._from_seeds(name, suite_id, random(row.sign_seed_bytes + row.kem_seed_bytes))
+        return cls._from_seeds(
+            name, suite_id, random(row.sign_seed_bytes + row.kem_seed_bytes)
+        )
 
     @classmethod
     def _from_seeds(cls, name: str, suite_id: str, seeds: bytes) -> "Identity":
@@ -123,7 +125,9 @@ class Identity:
         row = suite(store.public.suite)
         aead = row.aead(row.passphrase_key(passphrase, store.salt))
         try:
-            seeds = aead.decrypt(store.nonce, store.sealed_seeds, store.public.to_bytes())
+            seeds = aead.decrypt(
+                store.nonce, store.sealed_seeds, store.public.to_bytes()
+            )
         except Tampered as error:
             raise Refused.because(
                 "keystore.passphrase",

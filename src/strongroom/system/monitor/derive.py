@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """An app's own keys and counters: under its measurement, on this device (SEAL, KDF).
 
-Another app, an altered app or another device gets other keys; the label keeps one
-key to one purpose (KM-3).
+Another app, an altered app, another device or other software under the app gets
+other keys: the measured boot is part of the context. The label keeps one key to one
+purpose (KM-3). Counters outlive an upgrade, keys do not.
 """
 
 import threading
@@ -30,8 +31,9 @@ class AppVault:
 
     def sealing_key(self, label: str) -> "SecretBuffer":
         """Return the app's sealing key for `label`; the caller closes it."""
-        context = cbor.encode([self._measurement, _checked(label)])
         with self._lock:
+            booted = [register.value for register in self._device.registers()]
+            context = cbor.encode([self._measurement, booted, _checked(label)])
             return self._device.derive(_PURPOSE, context)
 
     def counter(self, label: str) -> int:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The monitor's process: hardened, measured, ready, and gone without a trace.
 
-The one place of this room that knows a device and reads the clock.
+The one place of this room that knows devices, by name, and reads the clock.
 """
 
 import argparse
@@ -13,13 +13,13 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
+from importlib import import_module
 from pathlib import Path
 
 from strongroom.core.codec.keys import PublicKey
 from strongroom.core.crypto import SecretBuffer, VerifyingKey, suite
 from strongroom.core.rats import LOCKS
 from strongroom.errors import Misconfigured
-from strongroom.hardware.simulated.device import SimulatedDevice
 from strongroom.system.monitor.admission import Admission
 from strongroom.system.monitor.create import Locks
 from strongroom.system.monitor.events import EventLog
@@ -31,6 +31,9 @@ from strongroom.system.monitor.sandbox import probe
 from strongroom.system.monitor.sandbox.syscalls import PR_SET_DUMPABLE, prctl
 from strongroom.system.monitor.serve import GateServer, listen
 
+DEVICES = {"simulated": "strongroom.hardware.simulated.device:SimulatedDevice"}
+"""Where each kind of root of trust is; this floor knows their names only."""
+
 _ADMINISTRATOR_BYTES = 64 << 10
 
 
@@ -39,6 +42,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m strongroom.system.monitor")
     option = parser.add_argument
     option("--device", type=Path, required=True, help="the device's folder")
+    option("--kind", choices=DEVICES, default="simulated", help="of the device")
     option("--socket", type=Path, required=True, help="where the gate opens")
     option("--administrator", type=Path, required=True, help="a PublicKey record")
     option("--program", required=True, help="module with main(gate, bundle)")
@@ -71,7 +75,8 @@ def run(options: argparse.Namespace) -> None:
     with ExitStack() as stack:
         template = MeasuredTemplate(options.program, preload, waived)
         stack.callback(template.close)
-        device = stack.enter_context(SimulatedDevice.open(options.device))
+        device = _power_on(options.kind, options.device)
+        stack.callback(device.close)
         _require_suite(device, administrator)
         measured = measure_boot(device, config, template.modules)
         template.pin(device.suite_id, measured)
@@ -103,6 +108,12 @@ def _administrator(path: Path) -> VerifyingKey:
         message = f"{path}: {error.strerror}"
         raise Misconfigured(message) from error
     return PublicKey.from_bytes(data).verifying()
+
+
+def _power_on(kind: str, folder: Path) -> Device:
+    module, _, name = DEVICES[kind].partition(":")
+    device: Device = getattr(import_module(module), name).open(folder)
+    return device
 
 
 def _require_suite(device: Device, administrator: VerifyingKey) -> None:

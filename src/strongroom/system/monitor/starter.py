@@ -22,14 +22,22 @@ START_S = 60.0
 class Template:
     """A running template process."""
 
-    def __init__(self, program: str, preload: Sequence[str], waived: Sequence[str]) -> None:
+    def __init__(
+        self, program: str, preload: Sequence[str], waived: Sequence[str]
+    ) -> None:
         """Start it and wait until everything is imported.
 
         Raises:
             Misconfigured: it ended before that.
         """
         self._control, theirs = socket.socketpair()
-        command = [sys.executable, "-B", "-P", "-m", "strongroom.system.monitor.template"]
+        command = [
+            sys.executable,
+            "-B",
+            "-P",
+            "-m",
+            "strongroom.system.monitor.template",
+        ]
         self._process = subprocess.Popen(
             [*command, str(theirs.fileno()), program, ",".join(preload)],
             pass_fds=[theirs.fileno()],
@@ -49,7 +57,11 @@ class Template:
         except Unavailable:
             frame = None
         self._control.settimeout(None)
-        modules = frame.fields.get("modules") if frame and frame.number == template.READY else None
+        modules = (
+            frame.fields.get("modules")
+            if frame and frame.number == template.READY
+            else None
+        )
         if not isinstance(modules, dict):
             message = "the template of the enclaves ended while it was importing"
             raise Misconfigured(message)
@@ -65,10 +77,19 @@ class Template:
         del bundle  # the template is the same for every app
         ours, gate = socket.socketpair()
         status, theirs = socket.socketpair()
-        fields: dict[str, object] = {"memory_bytes": memory_bytes, "waived": list(self._waived)}
+        fields: dict[str, object] = {
+            "memory_bytes": memory_bytes,
+            "waived": list(self._waived),
+        }
         try:
             with self._guard:
-                send_frame(self._control, template.SPAWN, 0, fields, [gate.fileno(), theirs.fileno()])
+                send_frame(
+                    self._control,
+                    template.SPAWN,
+                    0,
+                    fields,
+                    [gate.fileno(), theirs.fileno()],
+                )
         finally:
             gate.close()
             theirs.close()
@@ -93,7 +114,9 @@ class Template:
 class EnclaveChild:
     """The locked-down process of one enclave; implements `EnclaveProcess`."""
 
-    def __init__(self, link: socket.socket, status: socket.socket, memory_bytes: int) -> None:
+    def __init__(
+        self, link: socket.socket, status: socket.socket, memory_bytes: int
+    ) -> None:
         self.link = link
         self._status = status
         self._memory_bytes = memory_bytes
@@ -116,7 +139,10 @@ class EnclaveChild:
             match frame.number, frame.fields:
                 case template.STARTED, {"pid": int() as pid}:
                     self.pid = pid
-                case template.READY, {"locks": list() as locks, "took_us": int() as took_us}:
+                case template.READY, {
+                    "locks": list() as locks,
+                    "took_us": int() as took_us,
+                }:
                     self.locks, self.took_us = tuple(map(str, locks)), took_us
                 case _:
                     message = "an enclave's process ended before it was locked down"
@@ -147,7 +173,11 @@ class EnclaveChild:
                     return self._end
             try:
                 frame = self._next()
-                code = frame.fields.get("status") if frame.number == template.ENDED else None
+                code = (
+                    frame.fields.get("status")
+                    if frame.number == template.ENDED
+                    else None
+                )
                 end = self._describe(code) if isinstance(code, int) else None
             except (Unavailable, Malformed):
                 end = Exit("ended with the template", "")
