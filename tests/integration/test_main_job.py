@@ -254,7 +254,7 @@ def test_a_replayed_message_gives_the_same_answer_and_no_second_task(
             sent.append(body)
         return send(method, path, body, query)
 
-    session.transport.send = record  # type: ignore[method-assign,assignment]  # a tap on the wire
+    session.transport.send = record  # type: ignore[method-assign]  # a tap on the wire
     task = tasks.request(session, agreement, "main", {"name": "ann"})
     answers = {send("POST", "/v1/messages", sent[-1]) for _ in range(2)}
     world.done(task)

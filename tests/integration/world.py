@@ -79,6 +79,7 @@ class World:
         self.room_folder = RoomFolder(folder / "room")
         self.nodes: dict[str, subprocess.Popen[bytes]] = {}
         self.parties: dict[str, Session] = {}
+        self.sessions: list[Session] = []
         self.admin = self._party("administrator")
 
     def open(self) -> None:
@@ -106,7 +107,9 @@ class World:
         admin.publish(self.admin)
 
     def close(self) -> None:
-        """End every node that is left, by its pid."""
+        """End every node that is left, by its pid, and every session."""
+        for session in self.sessions:
+            session.close()
         for name in list(self.nodes):
             self.stop(name)
 
@@ -150,11 +153,16 @@ class World:
     def _party(self, name: str) -> Session:
         home = Home(self.folder / name)
         home.create_identity(name, self.suite_id, PASSPHRASE)
-        return Session(home, PASSPHRASE)
+        return self._session(home)
+
+    def _session(self, home: Home) -> Session:
+        session = Session(home, PASSPHRASE)
+        self.sessions.append(session)
+        return session
 
     def again(self, name: str) -> Session:
         """Return a fresh session of a party, which verifies the broker anew."""
-        return Session(self.parties[name].home, PASSPHRASE)
+        return self._session(self.parties[name].home)
 
     def dataset(self, owner: str, text: str, policy: str = "") -> str:
         """Seal a table of `owner` and register it."""

@@ -61,9 +61,9 @@ class Transport:
             raise error_from_value(cbor.decode(reply.content))
         return reply.content
 
-    def stream(self, path: str) -> "httpx._client.Client":
-        """Return the open stream of a path, as a context manager."""
-        return self._http.stream("GET", path)  # type: ignore[return-value]
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
 
 
 @dataclass(frozen=True)

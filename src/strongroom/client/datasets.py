@@ -148,7 +148,7 @@ def unseal(session: Session, sealed: Path, target: Path) -> SealedInfo:
         info = describe(file.fileno())
         key = session.home.data_key(info.dataset_id, session.identity)
         opened = SealedFile(file.fileno(), key)
-        with open(
+        with os.fdopen(
             os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb"
         ) as writer:
             writer.writelines(opened.stream())

@@ -148,7 +148,7 @@ class Home:
         path = self.root / name
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         fresh = path.with_name(f".{path.name}.new")
-        with open(
+        with os.fdopen(
             os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb"
         ) as file:
             file.write(data)

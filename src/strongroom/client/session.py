@@ -4,6 +4,8 @@
 import time
 from collections.abc import Callable
 from functools import cached_property
+from types import TracebackType
+from typing import Self
 
 from strongroom.application.cleanroom.room import Room
 from strongroom.client.broker import (
@@ -13,7 +15,6 @@ from strongroom.client.broker import (
     verify_broker,
 )
 from strongroom.client.home import Home, PartyPolicy
-from strongroom.management.keys import Identity
 
 
 def _clock() -> int:
@@ -27,7 +28,7 @@ class Session:
         self, home: Home, passphrase: bytes, clock: Callable[[], int] = _clock
     ) -> None:
         self.home = home
-        self.identity: Identity = home.unlock(passphrase)
+        self.identity = home.unlock(passphrase)
         self.clock = clock
 
     @cached_property
@@ -49,6 +50,22 @@ class Session:
     def line(self) -> BrokerLine:
         """Closed messages to the broker, whose evidence was just appraised."""
         return BrokerLine(self.transport, self.verify_broker(), self.identity)
+
+    def close(self) -> None:
+        """Close the connections to the room."""
+        if "transport" in self.__dict__:
+            self.transport.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
 
     def verify_broker(self) -> VerifiedBroker:
         """Challenge and appraise the broker now."""

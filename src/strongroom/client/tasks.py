@@ -115,7 +115,7 @@ def fetch(
         if opened.info.dataset_id != receipt.result:
             message = "the store gave another result than the receipt names"
             raise Malformed(message)
-        with open(
+        with os.fdopen(
             os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb"
         ) as writer:
             writer.writelines(opened.stream())

@@ -8,7 +8,7 @@ from pathlib import Path
 def write_durably(path: Path, data: bytes, mode: int = 0o600) -> None:
     """Replace `path` by `data` so that a crash leaves the old or the new."""
     fresh = path.with_name(f".{path.name}.new")
-    with open(
+    with os.fdopen(
         os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb"
     ) as file:
         file.write(data)

@@ -29,7 +29,6 @@ PROGRAM = "strongroom.application.runtime"
 BROKER_MEMORY_BYTES = 1 << 30
 KIND = "simulated"
 _PRELOAD = (
-    "strongroom.application.broker.program",
     "numpy",
     "pandas",
     "pyarrow",

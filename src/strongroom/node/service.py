@@ -28,6 +28,7 @@ from strongroom.node.leases import Leases
 from strongroom.node.store import Kind, Store
 
 CBOR = "application/cbor"
+Act = Callable[[str, int, dict[str, object]], dict[str, object]]
 MAX_BODY_BYTES = 8 << 20
 POLL_S = 5.0
 """How long a compute node's question for work may wait for an answer."""
@@ -155,48 +156,44 @@ def _add_store_paths(app: FastAPI, store: Store) -> None:
 
 
 def _add_node_paths(app: FastAPI, host: BrokerHost, leases: Leases) -> None:
-    def attempt(
-        path: str, act: Callable[[int, str, dict[str, object]], dict[str, object]]
-    ) -> Callable[[str, int, Request], Awaitable[Response]]:
-        async def handle(task: str, number: int, request: Request) -> Response:
-            value = await _body(request)
-            return _reply(await run_in_threadpool(act, number, task, value))
-
-        app.post(f"/v1/attempts/{{task}}/{{number}}/{path}")(handle)
-        return handle
-
-    def ask(
-        method: Method, number: int, task: str, value: dict[str, object]
-    ) -> dict[str, object]:
-        return host.call(method, {**value, "task": task, "attempt": number})
-
     @app.post("/v1/tickets")
     def tickets() -> Response:
         return _reply({"tickets": leases.take(POLL_S)})
 
-    def alive(number: int, task: str, _: dict[str, object]) -> dict[str, object]:
+    for path, act in _attempt_acts(host, leases).items():
+        app.post(f"/v1/attempts/{{task}}/{{number}}/{path}")(_attempt_path(act))
+
+
+def _attempt_acts(host: BrokerHost, leases: Leases) -> dict[str, Act]:
+    """Return what a node may do about an attempt that it has taken, by path."""
+
+    def alive(task: str, number: int, _: dict[str, object]) -> dict[str, object]:
         leases.renew(task, number)
         return {}
 
-    def release(number: int, task: str, value: dict[str, object]) -> dict[str, object]:
-        return ask(Method.RELEASE, number, task, value)
+    def ask(method: Method) -> Act:
+        def act(task: str, number: int, value: dict[str, object]) -> dict[str, object]:
+            answer = host.call(method, {**value, "task": task, "attempt": number})
+            if method != Method.RELEASE:
+                leases.end(task, number)
+            return answer
 
-    def complete(number: int, task: str, value: dict[str, object]) -> dict[str, object]:
-        answer = ask(Method.COMPLETE, number, task, value)
-        leases.end(task, number)
-        return answer
+        return act
 
-    def failed(number: int, task: str, value: dict[str, object]) -> dict[str, object]:
-        leases.end(task, number)
-        return ask(Method.FAILED, number, task, value)
+    return {
+        "alive": alive,
+        "release": ask(Method.RELEASE),
+        "complete": ask(Method.COMPLETE),
+        "failed": ask(Method.FAILED),
+    }
 
-    for path, act in (
-        ("alive", alive),
-        ("release", release),
-        ("complete", complete),
-        ("failed", failed),
-    ):
-        attempt(path, act)
+
+def _attempt_path(act: Act) -> Callable[[str, int, Request], Awaitable[Response]]:
+    async def handle(task: str, number: int, request: Request) -> Response:
+        value = await _body(request)
+        return _reply(await run_in_threadpool(act, task, number, value))
+
+    return handle
 
 
 def _bytes(value: object) -> bytes:

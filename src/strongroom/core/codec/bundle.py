@@ -185,7 +185,7 @@ class Bundle(Record):
                 "app provider",
                 expected=f"the measured manifest {signed.hex()[:16]}",
                 got=self.manifest.measurement.hex()[:16],
-                remedy="The manifest was altered after signing; get the original bundle.",
+                remedy="The manifest was altered; get the original bundle.",
             )
         return VerifiedBundle(self)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
-from strongroom.errors import Malformed, StrongroomError, Unavailable
+from strongroom.errors import Conflict, Malformed, StrongroomError, Unavailable
 from strongroom.system.monitor.gate import GateConnection
 
 T = TypeVar("T")
@@ -75,6 +75,9 @@ class Enclave:
             AppFailed, LimitReached: it ended by itself, or the program says so.
             StrongroomError: what the program or the monitor answered.
         """
+        if self._record:
+            message = "this enclave has been destroyed"
+            raise Conflict(message)
         fields = {"handle": self._handle, "method": method, "payload": payload}
         return take(self._link.ask("CALL", fields, fds), "payload", bytes)
 

@@ -38,7 +38,7 @@ class Template:
             "-m",
             "strongroom.system.monitor.template",
         ]
-        self._process = subprocess.Popen(
+        self._process = subprocess.Popen(  # noqa: S603 - our own module
             [*command, str(theirs.fileno()), program, ",".join(preload)],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
