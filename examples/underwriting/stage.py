@@ -134,6 +134,8 @@ class Stage:
             *("--store", folder / "store"),
         )
         self._nodes = [_start(service), _start(compute)]
+        for node in self._nodes:
+            _wait_ready(node)
         self.say("service provider: management node up, broker in its enclave")
         self.say("platform provider: compute node up")
 
@@ -251,12 +253,12 @@ def _free_port() -> int:
 
 
 def _start(command: list[str]) -> subprocess.Popen[bytes]:
-    """Start a node and wait until it says that it is ready."""
-    node = subprocess.Popen(command, stdout=subprocess.PIPE)
-    end = time.monotonic() + READY_S
-    line = node.stdout.readline() if node.stdout else b""
-    if not line or time.monotonic() > end:
-        node.kill()
-        message = f"a node did not start: {' '.join(command)}"
+    """Start a node."""
+    return subprocess.Popen(command, stdout=subprocess.PIPE)
+
+
+def _wait_ready(node: subprocess.Popen[bytes]) -> None:
+    """Wait until a node says that it is ready."""
+    if not (node.stdout and node.stdout.readline()):
+        message = f"a node did not start: {node.args!r}"
         raise Failed(message)
-    return node

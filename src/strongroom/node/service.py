@@ -30,7 +30,7 @@ from strongroom.node.store import Kind, Store
 CBOR = "application/cbor"
 Act = Callable[[str, int, dict[str, object]], dict[str, object]]
 MAX_BODY_BYTES = 8 << 20
-POLL_S = 5.0
+POLL_S = 2.0
 """How long a compute node's question for work may wait for an answer."""
 _STATUS: dict[type[StrongroomError], int] = {
     Malformed: 400,
