@@ -201,7 +201,7 @@ def test_simulated_platforms_are_refused_by_name_unless_allowed(world: World) ->
     finding = error.findings[0]
     assert finding.got == "simulated"
     assert finding.owner == "hospital"
-    assert "kinds = [" in finding.remedy
+    assert "--allow simulated" in finding.remedy
     assert "'simulated'" in finding.remedy
 
 

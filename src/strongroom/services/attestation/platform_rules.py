@@ -57,8 +57,8 @@ def _kind(platform: PlatformClaims, policy: AppraisalPolicy) -> list[Finding]:
     if platform.kind == "simulated":
         remedy = (
             "A simulated platform proves nothing about hardware. For tests and "
-            f"demonstrations {policy.owner} may accept it by name, with the policy "
-            f"line kinds = {[*policy.kinds, platform.kind]}."
+            f"demonstrations {policy.owner} may accept it by name: "
+            f"`strongroom room join ROOM --allow {platform.kind}`."
         )
     return [
         Finding(
