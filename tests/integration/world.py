@@ -32,7 +32,7 @@ MANIFEST = """
 [app]
 name = "{name}"
 svn = {svn}
-memory = "256 MiB"
+memory = "{memory}"
 
 [entry.main]
 function = "main:main"
@@ -166,10 +166,14 @@ class World:
 
     def dataset(self, owner: str, text: str, policy: str = "") -> str:
         """Seal a table of `owner` and register it."""
-        session = self.parties[owner]
         plain = self.folder / f"{owner}-{os.urandom(4).hex()}.csv"
         plain.write_text(text)
-        sealed = plain.with_suffix(".sealed")
+        return self.dataset_file(owner, plain, policy)
+
+    def dataset_file(self, owner: str, plain: Path, policy: str = "") -> str:
+        """Seal a file of `owner` and register it."""
+        session = self.parties[owner]
+        sealed = self.folder / f"{plain.name}.sealed"
         datasets.seal(session.home, plain, sealed, f"{owner} rows", session.clock())
         return datasets.register(session, sealed, policy or terms().to_cedar())
 
@@ -180,11 +184,14 @@ class World:
         source: str = SOURCE,
         *,
         encrypt: bool = False,
+        memory: str = "256 MiB",
     ) -> str:
         """Build an app of `maker` and register it; return its measurement."""
         folder = self.folder / f"app-{os.urandom(4).hex()}"
         folder.mkdir()
-        (folder / "strongroom.toml").write_text(MANIFEST.format(name=name, svn=svn))
+        (folder / "strongroom.toml").write_text(
+            MANIFEST.format(name=name, svn=svn, memory=memory)
+        )
         (folder / "main.py").write_text(textwrap.dedent(source))
         session = self.parties["maker"]
         bundle, key = build_bundle(folder, session.identity, encrypt=encrypt)
