@@ -115,15 +115,15 @@ def _crossing(bench: Bench, n: int) -> Iterator[Row]:
         for size, unit, name in ((1, "us", "1 B"), (1 << 20, "us", "1 MiB")):
             data = bytes(size)
             calls = 200 if size == 1 else 10
-            runs = [
-                timed(lambda: [enclave.call(ECHO, data) for _ in range(calls)])
-                / calls
-                * 1e6
-                for _ in range(n)
-            ]
+            runs = [_echo_us(enclave, data, calls) for _ in range(n)]
             yield median(
                 f"crossing of the gate, there and back, {name}", unit, "", runs
             )
+
+
+def _echo_us(enclave: Enclave, data: bytes, calls: int) -> float:
+    seconds = timed(lambda: [enclave.call(ECHO, data) for _ in range(calls)])
+    return seconds / calls * 1e6
 
 
 def _run_time(bench: Bench, n: int) -> Iterator[Row]:

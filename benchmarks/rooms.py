@@ -82,7 +82,7 @@ def _whole(world: World, app: str, folder: Path, size: int, n: int) -> Iterator[
 def _release(folder: Path, n: int) -> Row:
     """Release keys over and over: verify, policy, log and journal, in this process."""
     world = BrokerWorld(folder / "broker", "intl")
-    world.start()
+    world.publish()
     try:
         data = [world.dataset("hospital")]
         agreement = world.agreement(world.app(), data, max_uses=10 * n)

@@ -55,7 +55,10 @@ def descendants(pid: int) -> list[Process]:
 
 
 def until(
-    holds: Callable[[], bool], what: str, seconds: float = GONE_S, pause: float = _POLL_S
+    holds: Callable[[], bool],
+    what: str,
+    seconds: float = GONE_S,
+    pause: float = _POLL_S,
 ) -> None:
     """Poll until something holds; fail at the deadline."""
     end = time.monotonic() + seconds

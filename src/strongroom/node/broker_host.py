@@ -56,10 +56,19 @@ class BrokerHost:
             try:
                 return _ask(self._enclave, method, value)
             except (Unavailable, AppFailed, LimitReached, Conflict) as error:
+                if not isinstance(error, Unavailable) and self._lives(self._enclave):
+                    raise  # the broker's own answer
                 self._enclave.close()
                 self._enclave = None
                 message = "the broker's enclave ended; it starts again: ask once more"
                 raise Unavailable(message) from error
+
+    def _lives(self, enclave: Enclave) -> bool:
+        try:
+            living = self._isolation.status().enclaves
+        except Unavailable:
+            return False
+        return any(row.enclave_id == enclave.enclave_id for row in living)
 
     def platform_evidence(self, nonce: bytes) -> bytes:
         """Return fresh platform evidence of the machine under the broker."""

@@ -17,7 +17,8 @@ from strongroom.application.cleanroom import Receipt, Ticket
 from strongroom.core.codec import cbor
 from strongroom.core.codec.signed import peek_record
 from strongroom.core.rats import Evidence
-from strongroom.errors import Malformed, StrongroomError
+from strongroom.core.rats.destruction import Destruction
+from strongroom.errors import AppFailed, Malformed, StrongroomError, Unavailable
 from strongroom.node.leases import LEASE_S
 from strongroom.node.management import ManagementNode, bytes_of, map_of
 from strongroom.node.store import Kind, Store
@@ -25,6 +26,7 @@ from strongroom.services.isolation import Enclave, Isolation
 
 KEYS, RUN = 1, 2
 PLATFORM_EVIDENCE_AGE_S = 300.0
+_RETRY_S = 0.2
 
 
 class ComputeNode:
@@ -48,7 +50,12 @@ class ComputeNode:
         self._platform_at = -PLATFORM_EVIDENCE_AGE_S
 
     def work(self) -> int:
-        """Run every attempt that waits; return how many there were."""
+        """Run every attempt that waits; return how many there were.
+
+        Raises:
+            Unavailable: no monitor, so that an attempt would be wasted; or no answer.
+        """
+        self._isolation.status()
         tickets = self._management.post("/v1/tickets", {})["tickets"]
         if not isinstance(tickets, list):
             message = "the management node's tickets are not a list"
@@ -62,11 +69,26 @@ class ComputeNode:
         path = f"/v1/attempts/{ticket.task}/{ticket.attempt}"
         with self._alive(path):
             try:
-                done = self._attempt(ticket, path)
-                self._management.post(f"{path}/complete", done)
+                self._tell(f"{path}/complete", self._attempt(ticket, path))
             except StrongroomError as error:
                 with contextlib.suppress(StrongroomError):
-                    self._management.post(f"{path}/failed", {"error": error.to_value()})
+                    self._tell(f"{path}/failed", {"error": error.to_value()})
+
+    def _tell(self, path: str, value: dict[str, object]) -> None:
+        """Say how an attempt ended, also to a management node that starts again.
+
+        The broker takes the same receipt twice; beyond a lease it is another's turn.
+        """
+        end = time.monotonic() + LEASE_S
+        while True:
+            try:
+                self._management.post(path, value)
+            except Unavailable:
+                if time.monotonic() >= end:
+                    raise
+                time.sleep(_RETRY_S)
+            else:
+                return
 
     def _attempt(self, ticket: Ticket, path: str) -> dict[str, object]:
         """Attest, get the release, run, destroy; in this order (DESIGN 3, 5 to 7)."""
@@ -81,6 +103,8 @@ class ComputeNode:
                 )
                 result = peek_record(Receipt, receipt)[0].result
                 self._keep_result(result, Path(output.name))
+        except AppFailed as error:
+            raise _blamed(error, enclave.destroy()) from error
         finally:
             destruction = enclave.destroy()
         return {"receipt": receipt, "destruction": destruction}
@@ -162,3 +186,14 @@ class ComputeNode:
         finally:
             ended.set()
             teller.join()
+
+
+def _blamed(error: AppFailed, destruction: bytes) -> StrongroomError:
+    """Tell an app that failed from an enclave that was ended from outside.
+
+    An app runs in a process of its own, so it cannot end its enclave's first one:
+    where that ended by itself, the attempt is worth another try.
+    """
+    if peek_record(Destruction, destruction)[0].reason != "exited":
+        return error
+    return Unavailable(f"the attempt was cut short: {error.message}")
