@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Literal
 
-TIMEOUT_S = 90.0
+TIMEOUT_S = 40.0
 When = Literal["before", "after"]
 
 
@@ -76,7 +76,7 @@ class Proxy:
 
     def stop(self, when: When, path: str) -> bool:
         """Stop where a hold says so; return whether to drop."""
-        return any([hold.stop(when, path) for hold in list(self._holds)])
+        return any(hold.stop(when, path) for hold in list(self._holds))
 
     def close(self) -> None:
         """End it."""

@@ -54,8 +54,8 @@ class Rig(World):
         found: list[Process] = []
 
         def look() -> bool:
-            level = [p for p in descendants(self.nodes[node].pid)[:1]]
             everyone = descendants(self.nodes[node].pid)
+            level = everyone[:1]
             for _ in range(_DEPTH[part]):
                 level = [p for p in everyone if p.parent in {up.pid for up in level}]
             found[:] = level[-1:]

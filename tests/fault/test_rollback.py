@@ -107,10 +107,6 @@ def test_a_device_without_its_counters_does_not_start(rig: Rig, change: str) -> 
     assert rig.insist(rig.uses) == 0
 
 
-@pytest.mark.xfail(
-    reason="journal.py step 6 cuts a journal that another device wrote to nothing",
-    strict=True,
-)
 def test_a_wrong_device_leaves_the_journal_whole(rig: Rig, tmp_path: Path) -> None:
     """An operator's mistake, put right again: no frame may be gone."""
     management = rig.room_folder.management

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The gate's framing, its command table, and its inside end (HW-4)."""
 
+import contextlib
 import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 from hypothesis import given, strategies as st
@@ -121,16 +123,76 @@ def test_the_end_between_two_frames_is_none(pair: Pair) -> None:
     assert recv_frame(pair[1]) is None
 
 
-@given(st.data())
-def test_a_cut_frame_is_no_frame(data: st.DataObject) -> None:
-    whole = raw([3, 1, {"payload": b"abc"}])
-    at = data.draw(st.integers(1, len(whole) - 1))
+def test_a_frame_cut_anywhere_is_no_frame() -> None:
+    whole = raw([3, 1, {"handle": HANDLE, "method": 1, "payload": b"abc"}])
+    for at in range(1, len(whole)):
+        with pytest.raises(Unavailable):
+            parsed(whole[:at])
+
+
+def test_a_body_cut_anywhere_is_no_frame() -> None:
+    body = cbor.encode([3, 1, {"handle": HANDLE, "method": 1, "payload": b"abc"}])
+    for at in range(len(body)):
+        with pytest.raises(Malformed):
+            parsed(at.to_bytes(4, "big") + body[:at])
+
+
+def parsed(data: bytes) -> Frame | None:
+    """Receive one frame from a side that sends these bytes and leaves."""
     one, other = socket.socketpair()
     with other:
         with one:
-            one.sendall(whole[:at])
-        with pytest.raises(Unavailable):
-            recv_frame(other)
+            one.sendall(data)
+        return recv_frame(other)
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_a_frame_or_an_error(data: bytes) -> None:
+    with contextlib.suppress(StrongroomError):
+        parsed(data)
+    with contextlib.suppress(StrongroomError):
+        parsed(len(data).to_bytes(4, "big") + data)
+
+
+values: st.SearchStrategy[object] = st.recursive(
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(-(2**63), 2**64 - 1),
+        st.binary(max_size=80),
+        st.text(max_size=40),
+    ),
+    lambda inner: st.lists(inner, max_size=3),
+    max_leaves=5,
+)
+names = st.sampled_from(sorted({n for c in COMMANDS.values() for n in c.fields}))
+
+
+@given(
+    number=st.sampled_from(sorted(COMMANDS)) | st.integers(-1, 300),
+    fields=st.dictionaries(names | st.text(max_size=9), values, max_size=6),
+    side=st.sampled_from(["host", "monitor", "enclave"]),
+    data=st.data(),
+)
+def test_any_fields_fit_the_table_or_are_refused(
+    number: int, fields: dict[str, object], side: str, data: st.DataObject
+) -> None:
+    command = COMMANDS.get(number)
+    if command is not None and data.draw(st.booleans()):
+        fields = {name: data.draw(values) for name in command.fields}
+    frame = parsed(raw([number, 1, fields]))
+    assert frame is not None
+    try:
+        checked = check_command(frame, side)
+    except (Malformed, LimitReached):
+        return
+    assert checked is command
+    assert checked.side == side
+    for name, rule in checked.fields.items():
+        value = frame.fields[name]
+        assert type(value) is rule.type
+        size = value if isinstance(value, int) else len(cast("bytes | str", value))
+        assert rule.least <= size <= rule.most
 
 
 @pytest.mark.parametrize(
@@ -158,6 +220,16 @@ def test_descriptors_of_a_bad_frame_are_closed(pair: Pair, tmp_path: Path) -> No
             with pytest.raises(StrongroomError):
                 recv_frame(pair[1])
             assert open_fds() == before
+
+
+def test_descriptors_beside_a_body_are_not_taken(pair: Pair, tmp_path: Path) -> None:
+    whole = raw([3, 1, {}])
+    with (tmp_path / "data").open("wb") as file:
+        before = open_fds()
+        pair[0].sendall(whole[:4])
+        socket.send_fds(pair[0], [whole[4:]], [file.fileno()] * 3)
+        assert received(pair[1]).fds == ()
+        assert open_fds() == before
 
 
 def test_too_many_descriptors(pair: Pair, tmp_path: Path) -> None:
@@ -201,6 +273,33 @@ def test_what_the_table_refuses(
 ) -> None:
     with pytest.raises(error):
         check_command(Frame(number, 1, fields), "host")
+
+
+def test_a_frame_over_its_commands_size_is_refused() -> None:
+    most = COMMANDS[3].frame_bytes
+    assert check_command(Frame(3, 1, CALL, size=most), "host").name == "CALL"
+    with pytest.raises(LimitReached):
+        check_command(Frame(3, 1, CALL, size=most + 1), "host")
+
+
+def test_every_field_of_every_command_is_required() -> None:
+    for number, command in COMMANDS.items():
+        whole: dict[str, object] = {
+            name: bytes(rule.least) for name, rule in command.fields.items()
+        }
+        for name in command.fields:
+            part = {n: v for n, v in whole.items() if n != name}
+            with pytest.raises(Malformed):
+                check_command(Frame(number, 1, part), command.side)
+        with pytest.raises(Malformed):
+            check_command(Frame(number, 1, {**whole, "more": 1}), command.side)
+
+
+def test_only_its_own_side_sends_a_command() -> None:
+    for number, command in COMMANDS.items():
+        for side in {"host", "monitor", "enclave"} - {command.side}:
+            with pytest.raises(Malformed, match=f"no command {number}"):
+                check_command(Frame(number, 1, {}), side)
 
 
 def test_descriptors_only_where_they_belong() -> None:

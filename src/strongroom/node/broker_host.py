@@ -93,11 +93,16 @@ class BrokerHost:
         self.close()
 
     def _start(self) -> Enclave:
-        enclave = self._isolation.create(
-            self._bundle, self._launch_policy(), config=self._config
-        )
+        policy = self._launch_policy()
+        try:
+            enclave = self._isolation.create(self._bundle, policy, self._config)
+        except AppFailed as error:
+            raise _cut_short() from error
         try:
             self._open(enclave)
+        except (AppFailed, Conflict) as error:
+            enclave.close()
+            raise _cut_short() from error
         except BaseException:
             enclave.close()
             raise
@@ -109,6 +114,10 @@ class BrokerHost:
             _ask(enclave, Method.OPEN, {}, [journal])
         finally:
             os.close(journal)
+
+
+def _cut_short() -> Unavailable:
+    return Unavailable("the broker's enclave ended while it started: ask once more")
 
 
 def _ask(

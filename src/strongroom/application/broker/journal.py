@@ -46,6 +46,7 @@ class Journal:
         self._end = 0
         self._tag = b""
         self._stopped = False
+        self._more = False
 
     @classmethod
     def open(
@@ -58,7 +59,9 @@ class Journal:
         3. Read the frames in order until the file ends or one does not open.
         4. Fewer than the counter: the file was turned back or damaged. Refused.
         5. One more: written, but not committed before a crash. Commit it.
-        6. What lies behind is a torn write that nobody was answered for. Cut it.
+        6. What lies behind is one torn write that nobody was answered for. Cut it;
+           but never more than one: that is another device's journal, or an altered
+           one, and stays as it is.
 
         The caller must append a frame before it answers for anything.
 
@@ -72,7 +75,7 @@ class Journal:
         journal._require_epoch()
         try:
             payloads = journal._read_all()
-            if journal._count not in (committed, committed + 1):
+            if journal._more or journal._count not in (committed, committed + 1):
                 raise journal._turned_back(committed)
             if journal._count == committed + 1:
                 journal._commit(journal._count)
@@ -149,10 +152,11 @@ class Journal:
         while True:
             start = self._end + _LENGTH_BYTES
             length = int.from_bytes(data[self._end : start], "big")
-            if length < smallest or start + length > len(data):
-                return payloads
-            opened = self._open_frame(data[start : start + length], epoch)
+            whole = smallest <= length <= len(data) - start
+            body = data[start : start + length] if whole else b""
+            opened = self._open_frame(body, epoch) if whole else None
             if opened is None:
+                self._more = whole and start + length < len(data)
                 return payloads
             epoch, payload = opened
             payloads.append(payload)
