@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Literal
 
-TIMEOUT_S = 40.0
+TIMEOUT_S = 20.0
 When = Literal["before", "after"]
 
 

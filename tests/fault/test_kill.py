@@ -427,9 +427,11 @@ def test_a_registration_whose_command_is_killed_is_made_by_the_next(
 ) -> None:
     operation = Register(intl)
     operation.ready()
+    policy = intl.folder / "any-use.cedar"
+    policy.write_text(terms().to_cedar())
     words = _cli(
         operation.session,
-        *("data", "register", operation.sealed, "--max-uses", "1000"),
+        *("data", "register", operation.sealed, "--policy", policy),
     )
     with intl.proxy.hold(path, when) as hold:
         process = subprocess.Popen(words)

@@ -13,7 +13,7 @@ from strongroom.application.cleanroom import Ticket
 from strongroom.errors import Malformed, StrongroomError, Unavailable
 from strongroom.node.broker_host import BrokerHost
 
-LEASE_S = 15.0
+LEASE_S = 6.0
 _SILENT = Unavailable("the compute node fell silent during the attempt")
 
 

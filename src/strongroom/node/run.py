@@ -17,6 +17,7 @@ from strongroom.node.management import ManagementNode
 from strongroom.node.provision import KIND, RoomFolder, broker_host, monitor_of
 from strongroom.node.service import create_app
 from strongroom.node.store import Store
+from strongroom.node.watch import watched
 from strongroom.services.isolation import Isolation
 
 BACKOFF_S = 1.0
@@ -37,6 +38,7 @@ def run_management(
     )
     with (
         monitor_of(folder.management) as monitor,
+        watched(monitor),
         Isolation.connect(monitor.socket) as isolation,
         broker_host(folder, isolation) as host,
     ):
@@ -73,6 +75,7 @@ def run_compute(
     """
     with (
         monitor_of(node) as monitor,
+        watched(monitor),
         Isolation.connect(monitor.socket) as isolation,
     ):
         agent = ComputeNode(

@@ -4,6 +4,7 @@
 import json
 import os
 
+import pyarrow as pa
 import pytest
 
 from strongroom.application.runtime.worker import Memory, Worker
@@ -32,6 +33,11 @@ def run(source: str, values: dict[str, object] | None = None, *tables: bytes) ->
 def test_tables_arrive_and_a_result_returns() -> None:
     source = "def main(rows): return {'n': sum(t.num_rows for t in rows)}"
     assert run(source, None, CSV, CSV) == b'{"n": 4}'
+
+
+def test_a_table_returns_as_an_arrow_stream() -> None:
+    data = run("def main(rows): return rows[0]", None, CSV)
+    assert pa.ipc.open_stream(data).read_all().to_pydict() == {"a": [1, 3], "b": [2, 4]}
 
 
 def test_values_arrive_as_themselves() -> None:

@@ -79,7 +79,7 @@ def encode_result(result: object) -> tuple[str, bytes | memoryview]:
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, table.schema) as writer:
             writer.write_table(table)
-        return "table", memoryview(sink.getvalue())
+        return "table", memoryview(sink.getvalue()).cast("B")
     return "json", json.dumps(result, allow_nan=False, default=_plain).encode()
 
 
