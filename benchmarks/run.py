@@ -28,7 +28,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="fewer runs, 64 MiB input")
     parser.add_argument("--json", type=Path, help="file for the figures")
     options = parser.parse_args()
-    console = Console() if sys.stdout.isatty() else Console(width=120)
+    console = Console()
     found: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="strongroom-bench-") as folder:
         for row in _rows(Path(folder), quick=options.quick):
