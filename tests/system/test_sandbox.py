@@ -58,13 +58,13 @@ def inside(uid: int, body: Body, spec: Spec = SPEC, *, user_ns: bool = True) -> 
     if child == 0:
         try:
             become(uid)
-            close_descriptors(frozenset({write}))
             before = become_template() if user_ns else namespaces.identify()
             prctl(PR_SET_DUMPABLE, 0)
             first = fork_first()
             if first:
                 os.waitpid(first, 0)
             else:
+                close_descriptors(frozenset({write}))
                 os.write(write, cbor.encode(attempt(body, spec, before)))
         finally:
             os._exit(0)

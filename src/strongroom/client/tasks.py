@@ -13,7 +13,6 @@ from strongroom.client.receipts import VerifiedReceipt, verify_receipt
 from strongroom.client.session import Session
 from strongroom.core.codec import cbor
 from strongroom.core.codec.signed import sign_record
-from strongroom.core.crypto import suite
 from strongroom.errors import Finding, Malformed, Unavailable, error_from_value
 from strongroom.services.sealing import SealedFile
 
@@ -120,11 +119,6 @@ def fetch(
         ) as writer:
             writer.writelines(opened.stream())
     return verified, bundle
-
-
-def values_mac(session: Session, nonce: bytes, values: dict[str, object]) -> bytes:
-    """Return what a receipt says of a request's own arguments."""
-    return suite(session.room.suite).mac(nonce, cbor.encode(values))
 
 
 def _text(answer: dict[str, object], name: str) -> str:

@@ -49,10 +49,6 @@ class TrustedList(Record):
         """Return the member with this id, or None."""
         return next((m for m in self.members if m.identity.id == party_id), None)
 
-    def find_signer(self, key_id: bytes) -> Member | None:
-        """Return the member whose signing key has this id, or None."""
-        return next((m for m in self.members if m.identity.sign.key_id == key_id), None)
-
     def require(self, party_id: str, role: Role | None = None) -> PublicIdentity:
         """Return the identity of a member that holds `role`.
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from strongroom.application.cleanroom import Receipt, Ticket
+from strongroom.application.cleanroom.task import TaskMethod
 from strongroom.core.codec import cbor
 from strongroom.core.codec.signed import peek_record
 from strongroom.core.rats import Evidence
@@ -24,7 +25,6 @@ from strongroom.node.management import ManagementNode, bytes_of, map_of
 from strongroom.node.store import Kind, Store
 from strongroom.services.isolation import Enclave, Isolation
 
-KEYS, RUN = 1, 2
 PLATFORM_EVIDENCE_AGE_S = 300.0
 _RETRY_S = 0.2
 
@@ -44,8 +44,8 @@ class ComputeNode:
         self._isolation = isolation
         self._kind = kind
         self._store = store
-        self._cache = Store(cache)
         self._cache_folder = cache
+        cache.mkdir(parents=True, exist_ok=True)
         self._platform = b""
         self._platform_at = -PLATFORM_EVIDENCE_AGE_S
 
@@ -119,7 +119,7 @@ class ComputeNode:
     ) -> bytes:
         keys = map_of(
             enclave.call(
-                KEYS,
+                int(TaskMethod.KEYS),
                 cbor.encode(
                     {
                         "task": ticket.task,
@@ -140,7 +140,9 @@ class ComputeNode:
         fds = [os.open(file, os.O_RDONLY | os.O_CLOEXEC) for file in inputs]
         fds.append(os.open(output, os.O_RDWR | os.O_CLOEXEC))
         try:
-            done = enclave.call(RUN, cbor.encode({"box": answer["box"]}), fds)
+            done = enclave.call(
+                int(TaskMethod.RUN), cbor.encode({"box": answer["box"]}), fds
+            )
         finally:
             for fd in fds:
                 os.close(fd)
@@ -157,6 +159,7 @@ class ComputeNode:
             return self._store.path(kind, name)
         target = self._cache_folder / kind / name
         if not target.exists():
+            target.parent.mkdir(exist_ok=True)
             fresh = target.with_suffix(".new")
             self._management.download(kind, name, fresh)
             fresh.replace(target)

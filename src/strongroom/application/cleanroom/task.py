@@ -6,6 +6,7 @@ the broker appraises: keys are released to that enclave, for that attempt, once.
 """
 
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Literal
 
 from strongroom.core.codec.bundle import EntryPoint
@@ -20,6 +21,13 @@ RESULT_KEY_INFO = b"strongroom/result-key/v1:"
 
 NONCE_BYTES = 32
 TaskState = Literal["waiting", "released", "done", "failed"]
+
+
+class TaskMethod(IntEnum):
+    """The numbered calls of a task enclave across the gate (HW-4)."""
+
+    KEYS = 1
+    RUN = 2
 
 
 @dataclass(frozen=True)

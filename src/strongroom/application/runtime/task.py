@@ -9,7 +9,11 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from strongroom.application.cleanroom import EnclaveKeys, Receipt, Release
-from strongroom.application.cleanroom.task import RELEASE_INFO, RESULT_KEY_INFO
+from strongroom.application.cleanroom.task import (
+    RELEASE_INFO,
+    RESULT_KEY_INFO,
+    TaskMethod,
+)
 from strongroom.application.runtime.inputs import open_inputs, seal_output
 from strongroom.application.runtime.output import check_output
 from strongroom.application.runtime.values import check_values
@@ -166,6 +170,6 @@ class TaskEnclave:
     _METHODS: ClassVar[
         dict[int, Callable[["TaskEnclave", Call], dict[str, object]]]
     ] = {
-        1: make_keys,
-        2: run,
+        TaskMethod.KEYS: make_keys,
+        TaskMethod.RUN: run,
     }

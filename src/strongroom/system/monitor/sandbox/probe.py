@@ -11,6 +11,7 @@ from strongroom.errors import StrongroomError
 from strongroom.system.monitor.sandbox.lockdown import (
     Spec,
     become_template,
+    close_descriptors,
     fork_first,
     lock_down,
 )
@@ -66,6 +67,7 @@ def _attempt(write: int) -> NoReturn:
         before = become_template()
         inner = fork_first()
         if inner == 0:
+            close_descriptors(frozenset({write}))
             os.write(write, cbor.encode(list(lock_down(spec, before))))
         else:
             os.waitpid(inner, 0)
