@@ -66,9 +66,7 @@ def _lines() -> Iterator[Row]:
     for part in json.loads(done.stdout):
         lines = float(part["lines"])
         goal = f"<= {part['goal_lines']}" if part.get("goal_lines") else ""
-        yield Row(
-            f"own lines loaded into the {part['part']}", lines, "lines", goal, (lines,)
-        )
+        yield Row(f"own lines: {part['part']}", lines, "lines", goal, (lines,))
 
 
 def _table(found: list[Row]) -> Table:
