@@ -38,6 +38,31 @@ def explain(
     desk.printer.show(value, Branches(title, branches), Line(note, "yellow"))
 
 
+@command(group, "verify-case")
+def verify_case(
+    desk: Desk,
+    folders: Annotated[
+        list[Path], typer.Argument(help="Folders of cases, or folders of folders.")
+    ],
+) -> None:
+    """Verify attestation cases; one JSON line each, exit 1 where one is unexpected."""
+    from strongroom.cli.cases import find_cases, read_case, run_case  # noqa: PLC0415
+    from strongroom.errors import NotFound  # noqa: PLC0415
+
+    del desk
+    found = [case for folder in folders for case in find_cases(folder)]
+    if not found:
+        message = f"no case.json in {', '.join(map(str, folders))}"
+        raise NotFound(message)
+    right = True
+    for folder in found:
+        result = run_case(read_case(folder))
+        typer.echo(result.to_json())
+        right &= result.as_expected
+    if not right:
+        raise typer.Exit(1)
+
+
 @dataclass(frozen=True)
 class Branches:
     """A tree of names and values."""

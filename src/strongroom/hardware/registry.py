@@ -2,9 +2,17 @@
 """Which verifier reads which kind of platform evidence: a literal table."""
 
 from collections.abc import Callable
+from importlib import import_module
 from types import MappingProxyType
+from typing import cast
 
-from strongroom.core.rats import Endorsements, PlatformClaims
+from strongroom.core.rats import (
+    Endorsements,
+    HardwareClaims,
+    HardwareEvidence,
+    PlatformClaims,
+    Trust,
+)
 from strongroom.errors import Misconfigured
 from strongroom.hardware.simulated import abi as simulated
 from strongroom.hardware.simulated.verify import verify as verify_simulated
@@ -17,6 +25,43 @@ VERIFIERS: MappingProxyType[str, Verify] = MappingProxyType(
         simulated.KIND: verify_simulated,
     }
 )
+
+VerifyHardware = Callable[[HardwareEvidence, Trust, int], HardwareClaims]
+"""(evidence, trust, now) -> claims, or an error; pure and total."""
+
+HARDWARE: MappingProxyType[str, str] = MappingProxyType(
+    {
+        "arm-cca": "strongroom.hardware.arm_cca.verify",
+        "az-snp-vtpm": "strongroom.hardware.az_snp_vtpm.verify",
+        "az-tdx-vtpm": "strongroom.hardware.az_tdx_vtpm.verify",
+        "hygon-csv": "strongroom.hardware.hygon_csv.verify",
+        "ibm-se": "strongroom.hardware.ibm_se.verify",
+        "nitro": "strongroom.hardware.nitro.verify",
+        "nvidia-gpu": "strongroom.hardware.nvidia_gpu.verify",
+        "ra-tls": "strongroom.hardware.ra_tls.verify",
+        "sev-snp": "strongroom.hardware.sev_snp.verify",
+        "sgx": "strongroom.hardware.sgx.verify",
+        "tdx": "strongroom.hardware.tdx.verify",
+        "tpm2": "strongroom.hardware.tpm2.verify",
+    }
+)
+"""Where each kind's `verify` is; only the kind that evidence names is loaded."""
+
+
+def hardware_verifier(kind: str) -> VerifyHardware:
+    """Return the verify function for hardware evidence of `kind`.
+
+    Raises:
+        Misconfigured: this version knows no such hardware.
+    """
+    module = HARDWARE.get(kind)
+    if module is None:
+        message = (
+            f"no verifier for hardware of kind {kind!r}: this version has "
+            f"{', '.join(HARDWARE)}"
+        )
+        raise Misconfigured(message)
+    return cast("VerifyHardware", import_module(module).verify)
 
 
 def verifier(kind: str) -> Verify:

@@ -42,10 +42,15 @@ def sign(key: Key, message: Buffer) -> bytes:
     return out.raw[: length.value]
 
 
-def verify(key: Key, signature: bytes, message: Buffer) -> bool:
+def verify(
+    key: Key, signature: bytes, message: Buffer, signer_id: bytes = SIGNER_ID
+) -> bool:
     """Return whether `signature` is a strict DER signature of `message`."""
     library = libcrypto()
-    with _digest_context(key) as context, pinned(message) as address:
+    with (
+        _digest_context(key, signer_id) as context,
+        pinned(message) as address,
+    ):
         valid: bool = (
             library.EVP_DigestVerifyInit(
                 context, None, library.EVP_sm3(), None, key.pointer
@@ -109,12 +114,12 @@ def _key_context(key: Key) -> Iterator[int]:
 
 
 @contextmanager
-def _digest_context(key: Key) -> Iterator[int]:
+def _digest_context(key: Key, signer_id: bytes = SIGNER_ID) -> Iterator[int]:
     library = libcrypto()
     digest = library.EVP_MD_CTX_new()
     try:
         with _key_context(key) as context:
-            library.EVP_PKEY_CTX_set1_id(context, SIGNER_ID, len(SIGNER_ID))
+            library.EVP_PKEY_CTX_set1_id(context, signer_id, len(signer_id))
             library.EVP_MD_CTX_set_pkey_ctx(digest, context)
             yield digest
     finally:

@@ -14,6 +14,12 @@ from strongroom.core.rats.claims import (
 from strongroom.core.rats.destruction import Destruction
 from strongroom.core.rats.endorsements import Endorsements
 from strongroom.core.rats.evidence import Evidence
+from strongroom.core.rats.hardware import (
+    HardwareClaims,
+    HardwareEvidence,
+    LoggedEvent,
+    Tcb,
+)
 from strongroom.core.rats.policy import (
     HARDWARE_KINDS,
     AppraisalPolicy,
@@ -25,6 +31,7 @@ from strongroom.core.rats.policy import (
 from strongroom.core.rats.registers import REGISTERS, Event, Register
 from strongroom.core.rats.results import AttestationResult, TrustVector
 from strongroom.core.rats.roles import Call, EnclaveGate, RootOfTrust
+from strongroom.core.rats.trust import Trust, Verified
 
 __all__ = [
     "HARDWARE_KINDS",
@@ -41,12 +48,18 @@ __all__ = [
     "Endorsements",
     "Event",
     "Evidence",
+    "HardwareClaims",
+    "HardwareEvidence",
+    "LoggedEvent",
     "PlatformClaims",
     "PlatformFacts",
     "ReferenceValues",
     "Register",
     "RootOfTrust",
+    "Tcb",
+    "Trust",
     "TrustVector",
+    "Verified",
     "not_checked",
     "not_checked_bytes",
 ]

@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Public keys and signatures of other people's formats: ECDSA, RSA, SM2.
+
+Nothing is signed with these here; evidence of real hardware is verified with them.
+Every function is total: what is not a key or a signature is refused, never raised as
+a foreign exception.
+"""
+
+from functools import cached_property
+from typing import Literal
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+
+from strongroom.core.crypto import points, sm2, sm2key
+from strongroom.core.crypto.buffers import Buffer
+from strongroom.errors import Malformed
+
+Curve = Literal["P-256", "P-384", "P-521"]
+Digest = Literal["sha256", "sha384", "sha512"]
+
+_CURVES: dict[str, ec.EllipticCurve] = {
+    "P-256": ec.SECP256R1(),
+    "P-384": ec.SECP384R1(),
+    "P-521": ec.SECP521R1(),
+}
+_HASHES: dict[str, hashes.HashAlgorithm] = {
+    "sha256": hashes.SHA256(),
+    "sha384": hashes.SHA384(),
+    "sha512": hashes.SHA512(),
+}
+_ECDSA = {name: ec.ECDSA(algorithm) for name, algorithm in _HASHES.items()}
+_PKCS1 = padding.PKCS1v15()
+_SM2_HALF = 32
+_MIN_RSA_BITS, _MAX_RSA_BITS = 2048, 8192
+
+_Key = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
+
+
+class ForeignKey:
+    """A public key of an ECDSA curve or of RSA, as certificates carry it."""
+
+    __slots__ = ("__dict__", "_key")
+
+    def __init__(self, key: _Key) -> None:
+        self._key = key
+
+    @classmethod
+    def from_spki(cls, der: bytes) -> "ForeignKey":
+        """Read a SubjectPublicKeyInfo (RFC 5280), in DER.
+
+        Raises:
+            Malformed: it is not one, or of a kind that evidence does not use.
+        """
+        try:
+            key = serialization.load_der_public_key(der)
+        except (ValueError, UnsupportedAlgorithm) as error:
+            raise Malformed(_NO_KEY) from error
+        return cls.of(key)
+
+    @classmethod
+    def from_pem(cls, pem: bytes) -> "ForeignKey":
+        """Read one PEM public key.
+
+        Raises:
+            Malformed: as `from_spki`.
+        """
+        try:
+            key = serialization.load_pem_public_key(pem)
+        except (ValueError, UnsupportedAlgorithm) as error:
+            raise Malformed(_NO_KEY) from error
+        return cls.of(key)
+
+    @classmethod
+    def from_point(cls, curve: Curve, x_y: bytes) -> "ForeignKey":
+        """Read the two coordinates of a point, big-endian and of full width.
+
+        Raises:
+            Malformed: it is not a point of `curve`.
+        """
+        try:
+            key = ec.EllipticCurvePublicKey.from_encoded_point(
+                _CURVES[curve], b"\x04" + x_y
+            )
+        except ValueError as error:
+            raise Malformed(_NO_KEY) from error
+        return cls(key)
+
+    @classmethod
+    def from_rsa(cls, modulus: int, exponent: int) -> "ForeignKey":
+        """Make an RSA key of its numbers.
+
+        Raises:
+            Malformed: they are not those of a key of 2048 to 8192 bits.
+        """
+        try:
+            key = rsa.RSAPublicNumbers(exponent, modulus).public_key()
+        except ValueError as error:
+            raise Malformed(_NO_KEY) from error
+        return cls.of(key)
+
+    @classmethod
+    def of(cls, key: object) -> "ForeignKey":
+        """Take a key of `cryptography`'s; for this package's own use."""
+        if isinstance(key, rsa.RSAPublicKey):
+            if _MIN_RSA_BITS <= key.key_size <= _MAX_RSA_BITS:
+                return cls(key)
+        elif isinstance(key, ec.EllipticCurvePublicKey) and isinstance(
+            key.curve, tuple(map(type, _CURVES.values()))
+        ):
+            return cls(key)
+        raise Malformed(_NO_KEY)
+
+    @cached_property
+    def spki(self) -> bytes:
+        """The SubjectPublicKeyInfo, in DER."""
+        return self._key.public_bytes(
+            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+
+    @cached_property
+    def curve(self) -> str:
+        """The curve ("P-256", ...), or "RSA"."""
+        if isinstance(self._key, rsa.RSAPublicKey):
+            return "RSA"
+        return next(n for n, c in _CURVES.items() if c.name == self._key.curve.name)
+
+    @cached_property
+    def point(self) -> bytes:
+        """The coordinates of an elliptic key as `from_point` reads them.
+
+        Raises:
+            Malformed: this is an RSA key.
+        """
+        if isinstance(self._key, rsa.RSAPublicKey):
+            raise Malformed(_NO_POINT)
+        return self._key.public_bytes(
+            serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint
+        )[1:]
+
+    def signed(self, signature: bytes, data: bytes, digest: Digest) -> bool:
+        """Whether `signature` is this key's over `data`.
+
+        ECDSA signatures are DER; RSA ones RSASSA-PKCS1-v1_5.
+        """
+        try:
+            if isinstance(self._key, rsa.RSAPublicKey):
+                self._key.verify(signature, data, _PKCS1, _HASHES[digest])
+            else:
+                self._key.verify(signature, data, _ECDSA[digest])
+        except (InvalidSignature, ValueError):
+            return False
+        return True
+
+    def signed_raw(self, r_s: bytes, data: bytes, digest: Digest) -> bool:
+        """Whether `r_s`, two big-endian halves, is this key's ECDSA over `data`."""
+        half = len(r_s) // 2
+        if len(r_s) % 2 or not half or isinstance(self._key, rsa.RSAPublicKey):
+            return False
+        der = encode_dss_signature(
+            int.from_bytes(r_s[:half], "big"), int.from_bytes(r_s[half:], "big")
+        )
+        return self.signed(der, data, digest)
+
+    def signed_pss(self, signature: bytes, data: bytes, digest: Digest) -> bool:
+        """Whether `signature` is this key's RSASSA-PSS over `data`.
+
+        The mask generation is MGF1 with the same digest; any length of salt.
+        """
+        if not isinstance(self._key, rsa.RSAPublicKey):
+            return False
+        algorithm = _HASHES[digest]
+        scheme = padding.PSS(padding.MGF1(algorithm), padding.PSS.AUTO)
+        try:
+            self._key.verify(signature, data, scheme, algorithm)
+        except (InvalidSignature, ValueError):
+            return False
+        return True
+
+
+class ForeignSm2Key:
+    """An SM2 public key with the ID of whoever signs (GB/T 32918.2)."""
+
+    def __init__(self, x_y: bytes, identity: bytes = sm2.SIGNER_ID) -> None:
+        """Take the two coordinates, 64 bytes big-endian.
+
+        Raises:
+            Malformed: not a point of the curve.
+        """
+        self.raw = b"\x04" + x_y
+        self.identity = identity
+        points.check_sm2(self.raw)
+
+    @cached_property
+    def _key(self) -> sm2key.Key:
+        return sm2key.public_key(self.raw)
+
+    def signed_raw(self, r_s: bytes, data: Buffer) -> bool:
+        """Whether `r_s`, two big-endian halves of 32 bytes, is this key's."""
+        if len(r_s) != 2 * _SM2_HALF:
+            return False
+        r, s = (
+            int.from_bytes(part, "big") for part in (r_s[:_SM2_HALF], r_s[_SM2_HALF:])
+        )
+        return sm2.verify(self._key, encode_dss_signature(r, s), data, self.identity)
+
+
+_NO_KEY = "this is not a public key that evidence is verified with"
+_NO_POINT = "an RSA key has no point"

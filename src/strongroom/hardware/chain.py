@@ -1,0 +1,263 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Certificate paths of hardware vendors (RFC 5280 section 6), up to a pinned root.
+
+What web PKI checks by names of hosts has no place here; what it leaves to the browser
+(which root, which revocation lists) is explicit.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from strongroom.core.crypto.x509 import Certificate, RevocationList
+from strongroom.core.rats.hardware import Reason
+from strongroom.core.rats.trust import FOREVER
+from strongroom.errors import Malformed, Refused
+from strongroom.hardware.refusal import refuse
+
+_MAX_PATH = 8
+
+
+@dataclass(frozen=True)
+class Path:
+    """A path that holds: leaf first, the root last; valid in [not_before, not_after].
+
+    The window is where all certificates are valid; lists have theirs
+    (`check_revocation`).
+    """
+
+    certificates: tuple[Certificate, ...]
+    not_before: int
+    not_after: int
+
+    @property
+    def leaf(self) -> Certificate:
+        """The certificate that the path is for."""
+        return self.certificates[0]
+
+
+def verify_path(
+    kind: str,
+    what: str,
+    leaf: Certificate,
+    pool: Sequence[Certificate],
+    roots: Sequence[Certificate],
+    now: int,
+) -> Path:
+    """Return the path from `leaf` to one of `roots`.
+
+    1. Each certificate is signed by the next, whose name it gives as its issuer.
+    2. The last is a root: the same bytes as one of `roots`, or signed by one.
+    3. Every issuer is a CA that may have so many below it.
+    4. No certificate has a critical extension that nobody here understands.
+    5. Every certificate is valid at `now`, the root too.
+
+    Revocation is apart (`check_revocation`).
+
+    Args:
+        kind: of the evidence, for rule ids.
+        what: names the path in rule ids: "pck", "vcek".
+        leaf: the certificate whose key is to be trusted.
+        pool: certificates that may stand in between, untrusted, in any order.
+        roots: the trust anchors.
+        now: Unix seconds.
+
+    Raises:
+        Untrusted: `chain` or `root`.
+        Stale: `expired`.
+    """
+    path = _build(kind, what, leaf, pool, roots)
+    for below, certificate in enumerate(path[1:]):
+        _check_issuer(kind, what, certificate, below)
+    for certificate in path:
+        if certificate.critical_unknown:
+            raise refuse(
+                kind,
+                "chain",
+                what,
+                expected="critical extensions that are understood",
+                got=", ".join(certificate.critical_unknown),
+            )
+        check_time(kind, what, certificate, now)
+    return Path(
+        tuple(path),
+        max(each.not_before for each in path),
+        min(each.not_after for each in path),
+    )
+
+
+def check_time(kind: str, what: str, certificate: Certificate, now: int) -> None:
+    """Refuse a certificate that is not valid at `now`.
+
+    Raises:
+        Stale: `expired`.
+    """
+    if not certificate.not_before <= now <= certificate.not_after:
+        raise refuse(
+            kind,
+            "expired",
+            what,
+            expected=f"{certificate.name} to be valid at {now}",
+            got=f"valid from {certificate.not_before} to {certificate.not_after}",
+        )
+
+
+def check_revocation(
+    kind: str,
+    what: str,
+    path: Path,
+    lists: Sequence[RevocationList],
+    now: int,
+    *,
+    required: bool,
+) -> tuple[int, int]:
+    """Refuse a path with a revoked certificate; return the window of the lists used.
+
+    A list counts for the certificates of its issuer only if that issuer, as it stands
+    in the path, signed it. The root answers for itself.
+
+    Args:
+        kind: as in `verify_path`.
+        what: as in `verify_path`.
+        path: from `verify_path`.
+        lists: revocation lists in any order.
+        now: Unix seconds.
+        required: whether every issuer of the path must have a list.
+
+    Raises:
+        Untrusted: `revoked`; `missing_endorsement` where a required list is missing;
+            `signature` where a list of that issuer is not signed by it.
+        Stale: `expired`, where a list is out of its time.
+    """
+    window = (0, FOREVER)
+    for certificate, issuer in zip(
+        path.certificates, path.certificates[1:], strict=False
+    ):
+        mine = [each for each in lists if each.issuer == issuer.subject]
+        if not mine and required:
+            raise refuse(
+                kind,
+                "missing_endorsement",
+                f"{what}_crl",
+                expected=f"a revocation list of {issuer.name}",
+                got="none",
+            )
+        for each in mine:
+            check_list(kind, what, each, issuer, now)
+            if each.revokes(certificate.serial):
+                raise refuse(
+                    kind,
+                    "revoked",
+                    what,
+                    expected=f"{certificate.name} not to be revoked",
+                    got=f"revoked by {issuer.name}",
+                )
+            window = (
+                max(window[0], each.this_update),
+                min(
+                    window[1], FOREVER if each.next_update is None else each.next_update
+                ),
+            )
+    return window
+
+
+def check_list(
+    kind: str, what: str, crl: RevocationList, issuer: Certificate, now: int
+) -> None:
+    """Refuse a revocation list that is not `issuer`'s or out of its time.
+
+    Raises:
+        Untrusted: `signature`.
+        Stale: `expired`.
+    """
+    if not crl.is_signed_by(issuer):
+        raise refuse(
+            kind,
+            "signature",
+            f"{what}_crl",
+            expected=f"a revocation list signed by {issuer.name}",
+            got="one that is not",
+        )
+    if now < crl.this_update or (crl.next_update is not None and now > crl.next_update):
+        raise refuse(
+            kind,
+            "expired",
+            f"{what}_crl",
+            expected=f"a revocation list that is current at {now}",
+            got=f"one from {crl.this_update} to {crl.next_update}",
+        )
+
+
+def read_all(documents: Iterable[bytes]) -> tuple[Certificate, ...]:
+    """Read certificates from documents in PEM or DER.
+
+    Raises:
+        Malformed: one of them is something else.
+    """
+    return tuple(each for data in documents for each in Certificate.read_all(data))
+
+
+def _build(
+    kind: str,
+    what: str,
+    leaf: Certificate,
+    pool: Sequence[Certificate],
+    roots: Sequence[Certificate],
+) -> list[Certificate]:
+    path = [leaf]
+    while path[-1] not in roots:
+        if len(path) > _MAX_PATH:
+            raise _broken(kind, "chain", what, path[-1], "a path without end")
+        above = next((each for each in roots if path[-1].is_signed_by(each)), None)
+        if above is None:
+            above = next(
+                (
+                    each
+                    for each in pool
+                    if each not in path and path[-1].is_signed_by(each)
+                ),
+                None,
+            )
+        if above is None:
+            raise _no_issuer(kind, what, path[-1], pool, roots)
+        path.append(above)
+    return path
+
+
+def _no_issuer(
+    kind: str,
+    what: str,
+    top: Certificate,
+    pool: Sequence[Certificate],
+    roots: Sequence[Certificate],
+) -> Refused | Malformed:
+    if top.subject == top.issuer:
+        return _broken(kind, "root", what, top, "a root of its own")
+    named = [each for each in (*roots, *pool) if each.subject == top.issuer]
+    if not named:
+        return _broken(kind, "chain", what, top, "nobody of its issuer's name")
+    reason: Reason = "root" if any(each in roots for each in named) else "chain"
+    return _broken(kind, reason, what, top, "a namesake that did not sign it")
+
+
+def _broken(
+    kind: str, reason: Reason, what: str, top: Certificate, got: str
+) -> Refused | Malformed:
+    return refuse(
+        kind,
+        reason,
+        what,
+        expected=f"an issuer of {top.name} that leads to a trusted root",
+        got=got,
+    )
+
+
+def _check_issuer(kind: str, what: str, issuer: Certificate, below: int) -> None:
+    allowed = issuer.path_length
+    if not issuer.is_ca or (allowed is not None and below > allowed):
+        raise refuse(
+            kind,
+            "chain",
+            what,
+            expected=f"{issuer.name} to be a CA for {below} CAs below it",
+            got="no CA" if not issuer.is_ca else f"a CA for {allowed}",
+        )
