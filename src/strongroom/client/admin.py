@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The administrator's part: who is on the trusted list, and whose code may start."""
 
+from strongroom.application.cleanroom.node_rules import NodeRules, NodesStatus
 from strongroom.client.home import Home
 from strongroom.client.session import Session
 from strongroom.core.codec.launch import LaunchPolicy
@@ -76,3 +77,22 @@ def publish(session: Session) -> TrustedList:
     session.ask("trusted-list.publish", {"list": sign_record(key, current)})
     session.transport.send("PUT", "/v1/launch-policy", sign_record(key, policy))
     return current
+
+
+def nodes(session: Session) -> NodesStatus:
+    """Return the node rules in force, and which devices serve or were withdrawn.
+
+    Raises:
+        Refused: not by this administrator.
+    """
+    return NodesStatus.from_value(session.ask("nodes.show", {})["status"])
+
+
+def publish_node_rules(session: Session, rules: NodeRules) -> None:
+    """Sign the rules and put them into force; they judge every node at once.
+
+    Raises:
+        Refused: not by this administrator, or not newer than those in force.
+    """
+    signed = sign_record(session.identity.signing, rules)
+    session.ask("nodes.rules", {"rules": signed})

@@ -4,6 +4,7 @@
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import uvicorn
@@ -11,6 +12,7 @@ import uvicorn
 from strongroom.application.cleanroom.room import Room
 from strongroom.core.codec.signed import peek_record
 from strongroom.errors import StrongroomError
+from strongroom.node.attendance import Attendance, Told
 from strongroom.node.compute import ComputeNode
 from strongroom.node.launch import LaunchPolicies
 from strongroom.node.management import ManagementNode
@@ -67,8 +69,12 @@ def run_compute(
     store: Path | None,
     stop: threading.Event,
     ready: Callable[[], None],
+    told: Told,
 ) -> None:
     """Take and run attempts until `stop` is set; calls `ready` once it can.
+
+    The node attests itself on the room's period meanwhile, and takes no work while
+    it is not in service; `told` hears when that changes.
 
     Raises:
         Misconfigured: the machine cannot isolate enclaves.
@@ -77,9 +83,12 @@ def run_compute(
         monitor_of(node) as monitor,
         watched(monitor),
         Isolation.connect(monitor.socket) as isolation,
+        ExitStack() as stack,
     ):
+        management = ManagementNode(url)
+        attendance = stack.enter_context(Attendance(management, isolation, KIND, told))
         agent = ComputeNode(
-            ManagementNode(url),
+            management,
             isolation,
             KIND,
             Store(store) if store else None,
@@ -87,6 +96,8 @@ def run_compute(
         )
         ready()
         while not stop.is_set():
+            if not attendance.wait_for_service(BACKOFF_S):
+                continue
             try:
                 agent.work()
             except StrongroomError:

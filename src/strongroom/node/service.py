@@ -160,6 +160,15 @@ def _add_node_paths(app: FastAPI, host: BrokerHost, leases: Leases) -> None:
     def tickets() -> Response:
         return _reply({"tickets": leases.take(POLL_S)})
 
+    @app.post("/v1/nodes/challenge")
+    def challenge() -> Response:
+        return _reply(host.call(Method.CHALLENGE, {}))
+
+    @app.post("/v1/nodes/check-in")
+    async def check_in(request: Request) -> Response:
+        value = await _body(request)
+        return _reply(await run_in_threadpool(host.call, Method.CHECK_IN, value))
+
     for path, act in _attempt_acts(host, leases).items():
         app.post(f"/v1/attempts/{{task}}/{{number}}/{path}")(_attempt_path(act))
 

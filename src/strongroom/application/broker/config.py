@@ -23,6 +23,8 @@ class Method(IntEnum):
     COMPLETE = 6
     FAILED = 7
     LOG = 8
+    CHALLENGE = 9
+    CHECK_IN = 10
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from strongroom.application.cleanroom import (
     DatasetRegistration,
     TaskRequest,
 )
+from strongroom.application.cleanroom.node_rules import NodeRules
 from strongroom.core.codec.keys import PublicKey
 from strongroom.core.codec.record import Record
 from strongroom.core.crypto import suite
@@ -193,6 +194,7 @@ class KeysReleased(Event):
     task: str
     keys: bytes
     evidence: Evidence
+    device: bytes
     monitor: PublicKey
     enclave_id: bytes
 
@@ -201,7 +203,7 @@ class KeysReleased(Event):
         task = state.tasks[self.task]
         task.state = "released"
         task.released = Released(
-            self.keys, self.evidence, self.monitor, self.enclave_id
+            self.keys, self.evidence, self.device, self.monitor, self.enclave_id
         )
         if task.counted:
             return
@@ -254,6 +256,46 @@ class TaskCompleted(Event):
         del state.open_tasks[self.task]
 
 
+@dataclass(frozen=True)
+class NodeRulesPublished(Event):
+    """Newer rules for compute nodes."""
+
+    NAME = "node-rules-published"
+
+    rules: NodeRules
+
+    def apply(self, state: State) -> None:
+        """Replace the rules."""
+        state.node_rules = self.rules
+
+
+@dataclass(frozen=True)
+class NodeWithdrawn(Event):
+    """A device is out of service; `rules` are those that it broke."""
+
+    NAME = "node-withdrawn"
+
+    device: bytes
+    rules: str
+
+    def apply(self, state: State) -> None:
+        """Keep it out."""
+        state.withdrawn[self.device] = self.rules
+
+
+@dataclass(frozen=True)
+class NodeReturned(Event):
+    """A device that was withdrawn has attested anew."""
+
+    NAME = "node-returned"
+
+    device: bytes
+
+    def apply(self, state: State) -> None:
+        """Let it in again."""
+        del state.withdrawn[self.device]
+
+
 EVENTS: dict[str, type[Event]] = {
     "genesis": Genesis,
     "noted": Noted,
@@ -267,6 +309,9 @@ EVENTS: dict[str, type[Event]] = {
     "keys-released": KeysReleased,
     "attempt-failed": AttemptFailed,
     "task-completed": TaskCompleted,
+    "node-rules-published": NodeRulesPublished,
+    "node-withdrawn": NodeWithdrawn,
+    "node-returned": NodeReturned,
 }
 
 

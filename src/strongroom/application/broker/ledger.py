@@ -17,10 +17,12 @@ from strongroom.application.broker.events import (
     read_event,
 )
 from strongroom.application.broker.journal import Journal
+from strongroom.application.broker.service_book import Nodes
 from strongroom.application.broker.state import Keys, Mark, State
+from strongroom.application.cleanroom.node_rules import NodeRules
 from strongroom.core.codec import cbor
 from strongroom.core.crypto import Suite, suite
-from strongroom.core.rats import EnclaveGate
+from strongroom.core.rats import EnclaveGate, Endorsements
 from strongroom.errors import Malformed, Misconfigured, StrongroomError
 from strongroom.management.audit import AuditLog, Category, LogEntry, Outcome
 
@@ -48,6 +50,7 @@ class Ledger:
         self.row: Suite = suite(config.suite)
         self.state = State()
         self.log = AuditLog(config.origin, config.suite)
+        self.nodes = Nodes(self.now())
         self._journal: Journal
 
     @classmethod
@@ -82,6 +85,17 @@ class Ledger:
             message = "the journal does not begin with a genesis"
             raise Malformed(message)
         return self.state.keys
+
+    @property
+    def node_rules(self) -> NodeRules:
+        """The rules for compute nodes that are in force."""
+        return self.state.node_rules or NodeRules.initial(self.row.id)
+
+    @property
+    def endorsements(self) -> Endorsements:
+        """Whose word about devices counts, and what was revoked since."""
+        rules = self.node_rules
+        return Endorsements(self.config.roots, rules.revoked_keys, rules.collateral)
 
     def now(self) -> int:
         """Return the host's time, but never an earlier one than any before."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from strongroom.application.broker.contracts import Propose, Show, Sign, Withdraw
 from strongroom.application.broker.ledger import Act, Ledger
+from strongroom.application.broker.nodes import PublishNodeRules, ShowNodes
 from strongroom.application.broker.operation import Operation
 from strongroom.application.broker.queries import (
     ListAgreements,
@@ -46,6 +47,8 @@ OPERATIONS: dict[str, type[Operation]] = {
     "task.status": ShowTask,
     "task.result": FetchResult,
     "log.query": QueryLog,
+    "nodes.rules": PublishNodeRules,
+    "nodes.show": ShowNodes,
 }
 UNKNOWN = "unknown"
 

@@ -10,6 +10,12 @@ from typing import ClassVar
 from strongroom.application.broker.config import BrokerConfig, Method
 from strongroom.application.broker.ledger import Act, Ledger
 from strongroom.application.broker.messages import UNKNOWN, handle_message
+from strongroom.application.broker.nodes import (
+    CheckInCall,
+    challenge,
+    check_in,
+    sweep,
+)
 from strongroom.application.broker.receipts import CompleteCall, complete
 from strongroom.application.broker.release import ReleaseCall, release
 from strongroom.application.broker.tasks import NODE, fail_attempt, tickets
@@ -30,6 +36,7 @@ _LOGGED: dict[int, tuple[Category, str, str]] = {
     Method.RELEASE: ("task", "task.release", NODE),
     Method.COMPLETE: ("task", "task.complete", NODE),
     Method.FAILED: ("task", "task.failed", NODE),
+    Method.CHECK_IN: ("system", "node.check-in", NODE),
 }
 """Calls whose failure is logged; the others change nothing and have no sender."""
 
@@ -131,6 +138,12 @@ class Broker:
             raise Conflict(message)
         return self._ledger
 
+    @property
+    def _swept(self) -> Ledger:
+        """The ledger, with every node withdrawn that must be by now."""
+        sweep(self._open_ledger)
+        return self._open_ledger
+
     def open_journal(self, call: Call) -> dict[str, object]:
         """Method 1: take the journal, and with it all that was before."""
         if self._ledger is not None:
@@ -166,16 +179,16 @@ class Broker:
     def tickets(self, call: Call) -> dict[str, object]:
         """Method 4: the attempts that wait for a node, and those that have one."""
         _Nothing.from_bytes(call.payload)
-        return tickets(self._open_ledger)
+        return tickets(self._swept)
 
     def release(self, call: Call) -> dict[str, object]:
         """Method 5: keys for the enclave of one attempt."""
         asked = ReleaseCall.from_bytes(call.payload)
-        return {"box": release(self._open_ledger, asked)}
+        return {"box": release(self._swept, asked)}
 
     def complete(self, call: Call) -> dict[str, object]:
         """Method 6: the receipt of an attempt."""
-        complete(self._open_ledger, CompleteCall.from_bytes(call.payload))
+        complete(self._swept, CompleteCall.from_bytes(call.payload))
         return {}
 
     def failed(self, call: Call) -> dict[str, object]:
@@ -192,6 +205,15 @@ class Broker:
             return {"data": ledger.log.checkpoint(ledger.keys.signing)}
         return {"data": ledger.log.tile(path)}
 
+    def challenge(self, call: Call) -> dict[str, object]:
+        """Method 9: a nonce for a compute node to attest itself with."""
+        _Nothing.from_bytes(call.payload)
+        return challenge(self._open_ledger)
+
+    def check_in(self, call: Call) -> dict[str, object]:
+        """Method 10: a compute node's evidence, on its period."""
+        return check_in(self._swept, CheckInCall.from_bytes(call.payload))
+
     _METHODS: ClassVar[dict[int, Callable[["Broker", Call], dict[str, object]]]] = {
         Method.OPEN: open_journal,
         Method.HELLO: hello,
@@ -201,6 +223,8 @@ class Broker:
         Method.COMPLETE: complete,
         Method.FAILED: failed,
         Method.LOG: log,
+        Method.CHALLENGE: challenge,
+        Method.CHECK_IN: check_in,
     }
 
 

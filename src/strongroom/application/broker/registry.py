@@ -22,6 +22,23 @@ from strongroom.management.keys import PublicIdentity
 from strongroom.management.trusted_list import Role, open_trusted_list
 
 
+def require_administrator(ledger: Ledger, sender: str, rule: str) -> None:
+    """Let the administrator of the broker's configuration pass, and nobody else.
+
+    Raises:
+        Refused: somebody else asked.
+    """
+    administrator = ledger.config.administrator
+    if sender != administrator.id:
+        raise Refused.because(
+            rule=rule,
+            owner="administrator",
+            expected=f"a request of {administrator.name}",
+            got=f"one of {ledger.state.name(sender)}",
+            remedy="Ask the administrator to do it.",
+        )
+
+
 @dataclass(frozen=True)
 class PublishList(Operation):
     """trusted-list.publish: the administrator's newer list (WL-1).
@@ -35,15 +52,7 @@ class PublishList(Operation):
     @classmethod
     def authorise(cls, ledger: Ledger, sender: str) -> None:
         """Let the administrator of the configuration pass, and nobody else."""
-        administrator = ledger.config.administrator
-        if sender != administrator.id:
-            raise Refused.because(
-                rule="trusted-list.administrator",
-                owner="administrator",
-                expected=f"a list published by {administrator.name}",
-                got=ledger.state.name(sender),
-                remedy="Ask the administrator to publish it.",
-            )
+        require_administrator(ledger, sender, "trusted-list.administrator")
 
     def run(self, ledger: Ledger, sender: PublicIdentity) -> Outcome:
         """Check signature, version and suites."""

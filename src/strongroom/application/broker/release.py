@@ -12,6 +12,7 @@ from strongroom.application.broker.checks import (
 from strongroom.application.broker.config import REPORT_DATA_BYTES
 from strongroom.application.broker.events import KeysReleased
 from strongroom.application.broker.ledger import Act, Ledger
+from strongroom.application.broker.nodes import require_in_service
 from strongroom.application.broker.state import Released, State, Task
 from strongroom.application.broker.tasks import end_attempt
 from strongroom.application.cleanroom import EnclaveKeys, Release, ReleasedInput
@@ -26,7 +27,7 @@ from strongroom.system.monitor.report import verify_app_evidence
 
 _PLATFORM_S = 60
 _MOST_VERIFIED = 1024
-_VERIFIED: dict[tuple[str, bytes, tuple[bytes, ...]], tuple[int, PlatformClaims]] = {}
+_VERIFIED: dict[tuple[str, bytes, bytes], tuple[int, PlatformClaims]] = {}
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,8 @@ def release(ledger: Ledger, call: ReleaseCall) -> bytes:
        encrypted code allows this use. Otherwise the task ends here.
     3. The enclave's keys are for this attempt and are keys of the suite.
     4. The evidence verifies under the room's roots and is appraised under the
-       agreement's policy: platform, app, this attempt's challenge, and these keys.
+       agreement's policy: platform, app, this attempt's challenge, and these keys;
+       its device is in service under the administrator's node rules.
     5. The release is counted, logged and committed to the journal.
     6. Only then the keys are sealed, to the key that the evidence binds.
 
@@ -108,7 +110,7 @@ def _open_keys(ledger: Ledger, call: ReleaseCall) -> KemPublic:
 def _appraise(ledger: Ledger, task: Task, call: ReleaseCall) -> Released:
     evidence = Evidence.from_bytes(call.evidence)
     now = ledger.now()
-    platform = _platform(evidence.kind, evidence.platform, ledger.config.roots, now)
+    platform = _platform(evidence.kind, evidence.platform, ledger.endorsements, now)
     app = verify_app_evidence(evidence.app, platform, now) if evidence.app else None
     agreement, row = task.agreement, ledger.row
     rule = AppRule.measured(bytes.fromhex(agreement.app), config=row.digest(b""))
@@ -121,25 +123,27 @@ def _appraise(ledger: Ledger, task: Task, call: ReleaseCall) -> Released:
         user_data=row.digest(call.keys)[:REPORT_DATA_BYTES],
     )
     refuse(list(result.findings))
+    require_in_service(ledger, platform)
     if app is None or platform.suite_id != row.id:
         message = f"evidence for a release is of an app, in suite {row.id}"
         raise Malformed(message)
+    ledger.nodes.note(platform, evidence, now)
     monitor = PublicKey.of(platform.monitor_key)
-    return Released(call.keys, evidence, monitor, app.enclave_id)
+    device = platform.device_id
+    return Released(call.keys, evidence, device, monitor, app.enclave_id)
 
 
 def _platform(
-    kind: str, data: bytes, roots: tuple[bytes, ...], now: int
+    kind: str, data: bytes, endorsements: Endorsements, now: int
 ) -> PlatformClaims:
     """Verify a platform once a minute: nodes show the same evidence for many apps.
 
     Only time spent is remembered; a certificate that expires is noticed up to a
     minute late.
     """
-    key = (kind, data, roots)
+    key = (kind, data, endorsements.to_bytes())
     verified_at, claims = _VERIFIED.get(key, (now + 1, None))
     if claims is None or not 0 <= now - verified_at < _PLATFORM_S:
-        endorsements = Endorsements(roots=roots, revoked=())
         claims, _ = verify_evidence(Evidence(kind, data, b""), endorsements, now=now)
         if len(_VERIFIED) >= _MOST_VERIFIED:
             _VERIFIED.clear()
@@ -195,6 +199,7 @@ def _event(name: str, released: Released) -> KeysReleased:
         task=name,
         keys=released.keys,
         evidence=released.evidence,
+        device=released.device,
         monitor=released.monitor,
         enclave_id=released.enclave_id,
     )

@@ -15,6 +15,7 @@ from strongroom.application.cleanroom import (
     Ticket,
 )
 from strongroom.application.cleanroom.agreement import AgreementState
+from strongroom.application.cleanroom.node_rules import NodeRules
 from strongroom.application.cleanroom.task import TaskState
 from strongroom.core.codec.keys import PublicKey
 from strongroom.core.codec.record import Record
@@ -94,6 +95,7 @@ class Released:
 
     keys: bytes
     evidence: Evidence
+    device: bytes
     monitor: PublicKey
     enclave_id: bytes
 
@@ -182,6 +184,9 @@ class State:
     tasks: dict[str, Task] = field(default_factory=dict)
     open_tasks: dict[str, Task] = field(default_factory=dict)
     """Those that are waiting or released."""
+    node_rules: NodeRules | None = None
+    withdrawn: dict[bytes, str] = field(default_factory=dict)
+    """Devices out of service, with the ids of the rules that they broke."""
     marks: dict[tuple[str, bytes], tuple[int, Mark]] = field(default_factory=dict)
 
     def name(self, party: str) -> str:

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which devices are in service now: remembered, never written.
+
+After a restart nobody is; each node attests anew, for which it has one period.
+"""
+
+from dataclasses import dataclass, field
+
+from strongroom.core.rats import Evidence, PlatformClaims
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The last accepted evidence of a device, and when that was, Unix seconds."""
+
+    evidence: Evidence
+    at: int
+
+
+@dataclass
+class Nodes:
+    """Who is in service.
+
+    `nonces` maps open challenges to when they were made; `judged` is the version of
+    the rules that everyone in service was last held against.
+    """
+
+    opened_at: int
+    seen: dict[bytes, Seen] = field(default_factory=dict)
+    nonces: dict[bytes, int] = field(default_factory=dict)
+    judged: int = 0
+
+    def note(self, platform: PlatformClaims, evidence: Evidence, now: int) -> None:
+        """Take a device into service for another period."""
+        alone = Evidence(evidence.kind, evidence.platform, b"")
+        self.seen[platform.device_id] = Seen(alone, now)
