@@ -5,20 +5,20 @@ Parsing is total and complete: what a `Certificate` says of itself has been read
 Whether it is to be trusted is not decided here (hardware/chain.py).
 """
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
-from typing import TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.utils import CryptographyDeprecationWarning
 
 from strongroom.core.crypto.foreign import ForeignKey
 from strongroom.errors import Malformed
-
-T = TypeVar("T")
 
 MAX_CERTIFICATE_BYTES = 64 << 10
 MAX_CRL_BYTES = 16 << 20
@@ -50,13 +50,13 @@ class Certificate:
             message = f"a certificate of more than {MAX_CERTIFICATE_BYTES} bytes"
             raise Malformed(message)
         self.der = der
-        self._x509 = _total(lambda: x509.load_der_x509_certificate(der))
-        self.subject = _total(self._x509.subject.public_bytes)
-        self.issuer = _total(self._x509.issuer.public_bytes)
-        self.serial: int = _total(lambda: self._x509.serial_number)
-        self.not_before = _unix(_total(lambda: self._x509.not_valid_before_utc))
-        self.not_after = _unix(_total(lambda: self._x509.not_valid_after_utc))
-        extensions = _total(lambda: self._x509.extensions)
+        with _rfc5280():
+            self._x509, self.serial = _load(der)
+            self.subject = self._x509.subject.public_bytes()
+            self.issuer = self._x509.issuer.public_bytes()
+            self.not_before = _unix(self._x509.not_valid_before_utc)
+            self.not_after = _unix(self._x509.not_valid_after_utc)
+            extensions = self._x509.extensions
         basic = next(
             (e.value for e in extensions if isinstance(e.value, x509.BasicConstraints)),
             None,
@@ -90,8 +90,10 @@ class Certificate:
         """
         if _PEM_BEGIN not in data:
             return (cls(data),)
-        loaded = _total(lambda: x509.load_pem_x509_certificates(data))
-        return tuple(cls(_total(_der_of(each))) for each in loaded)
+        with _rfc5280(), _quietly():
+            loaded = x509.load_pem_x509_certificates(data)
+            encoded = [each.public_bytes(Encoding.DER) for each in loaded]
+        return tuple(map(cls, encoded))
 
     @cached_property
     def public_key(self) -> ForeignKey:
@@ -100,21 +102,22 @@ class Certificate:
         Raises:
             Malformed: of a kind that evidence does not use.
         """
-        return ForeignKey.of(_total(self._x509.public_key))
+        with _rfc5280():
+            return ForeignKey.of(self._x509.public_key())
 
     @cached_property
     def spki(self) -> bytes:
         """The SubjectPublicKeyInfo in DER, of any kind of key."""
-        return _total(
-            lambda: self._x509.public_key().public_bytes(
+        with _rfc5280():
+            return self._x509.public_key().public_bytes(
                 Encoding.DER, PublicFormat.SubjectPublicKeyInfo
             )
-        )
 
     @cached_property
     def name(self) -> str:
         """The subject as a person reads it (RFC 4514)."""
-        return _total(self._x509.subject.rfc4514_string)
+        with _rfc5280():
+            return self._x509.subject.rfc4514_string()
 
     @cached_property
     def crl_urls(self) -> tuple[str, ...]:
@@ -187,10 +190,11 @@ class RevocationList:
         if len(der) > MAX_CRL_BYTES:
             message = f"a revocation list of more than {MAX_CRL_BYTES} bytes"
             raise Malformed(message)
-        self._crl = _total(lambda: x509.load_der_x509_crl(der))
-        self.issuer = _total(self._crl.issuer.public_bytes)
-        self.this_update = _unix(_total(lambda: self._crl.last_update_utc))
-        upper = _total(lambda: self._crl.next_update_utc)
+        with _rfc5280():
+            self._crl = x509.load_der_x509_crl(der)
+            self.issuer = self._crl.issuer.public_bytes()
+            self.this_update = _unix(self._crl.last_update_utc)
+            upper = self._crl.next_update_utc
         self.next_update = _unix(upper) if upper else None
 
     @classmethod
@@ -201,8 +205,9 @@ class RevocationList:
             Malformed: it is none.
         """
         if data.startswith(_PEM_BEGIN):
-            crl = _total(lambda: x509.load_pem_x509_crl(data))
-            return cls(_total(lambda: crl.public_bytes(Encoding.DER)))
+            with _rfc5280():
+                der = x509.load_pem_x509_crl(data).public_bytes(Encoding.DER)
+            return cls(der)
         if data[:2].lower() == b"30" and len(data) % 2 == 0:
             try:
                 return cls(bytes.fromhex(data.decode("ascii")))
@@ -214,15 +219,15 @@ class RevocationList:
         """Whether `issuer` is who it names, and its signature the issuer's."""
         if self.issuer != issuer.subject or _weak(self._crl):
             return False
-        key = _total(issuer._x509.public_key)  # noqa: SLF001 - same module
-        if isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
-            try:
-                return self._holds(key)
-            except (InvalidSignature, *_FOREIGN_ERRORS):
-                return False
-        return False
+        try:
+            key = issuer._x509.public_key()  # noqa: SLF001 - same module
+            return self._holds(key)
+        except (InvalidSignature, *_FOREIGN_ERRORS):
+            return False
 
-    def _holds(self, key: rsa.RSAPublicKey | ec.EllipticCurvePublicKey) -> bool:
+    def _holds(self, key: object) -> bool:
+        if not isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
+            return False
         parameters = self._crl.signature_algorithm_parameters
         if isinstance(key, rsa.RSAPublicKey) and isinstance(parameters, padding.PSS):
             algorithm = self._crl.signature_hash_algorithm
@@ -236,14 +241,27 @@ class RevocationList:
 
     def revokes(self, serial: int) -> bool:
         """Whether the certificate of this number is revoked."""
-        found = _total(
-            lambda: self._crl.get_revoked_certificate_by_serial_number(serial)
-        )
+        with _rfc5280():
+            found = self._crl.get_revoked_certificate_by_serial_number(serial)
         return found is not None
 
 
-def _der_of(certificate: x509.Certificate) -> Callable[[], bytes]:
-    return lambda: certificate.public_bytes(Encoding.DER)
+def _load(der: bytes) -> tuple[x509.Certificate, int]:
+    """Return the certificate and its number.
+
+    Every VCEK of AMD's has the number 0, which RFC 5280 forbids and `cryptography`
+    warns of: nothing that anyone here could mend.
+    """
+    with _quietly():
+        certificate = x509.load_der_x509_certificate(der)
+        return certificate, certificate.serial_number
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+        yield
 
 
 def _weak(signed: x509.Certificate | x509.CertificateRevocationList) -> bool:
@@ -258,10 +276,11 @@ def _unix(moment: datetime) -> int:
     return int(moment.timestamp())
 
 
-def _total(read: Callable[[], T]) -> T:
-    """Return what `read` gives; whatever it raises over bad bytes is Malformed."""
+@contextmanager
+def _rfc5280() -> Iterator[None]:
+    """Make whatever a parser raises over bad bytes a refusal of ours."""
     try:
-        return read()
+        yield
     except _FOREIGN_ERRORS as error:
         message = "this is not a certificate or revocation list of RFC 5280"
         raise Malformed(message) from error

@@ -96,15 +96,17 @@ class Tcb:
 class LoggedEvent:
     """One event of a measured-boot log, in a register that it was replayed into.
 
-    `digest` is what was extended; `text` says what is known of the event's data, for
-    people: nothing in it is authentic unless its digest was recomputed (`rehashed`).
+    Only `register` and `digest` are claims: the replay proves them. `kind`, `text` and
+    `rehashed` are the log's own words for people, which whoever brought the log could
+    have written, so they count neither in comparison nor in appraisal; `rehashed` says
+    that the digest was recomputed from the event's data.
     """
 
     register: str
-    kind: str
     digest: bytes
-    text: str
-    rehashed: bool
+    kind: str = field(compare=False)
+    text: str = field(compare=False)
+    rehashed: bool = field(compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Coverage-guided fuzzing of every parser, and mutation of every valid case."""
