@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Certificate paths and revocation lists: what holds, and each way not to."""
+
+from collections.abc import Callable
+
+import pytest
+
+from strongroom.core.crypto.x509 import Certificate, RevocationList
+from strongroom.core.rats.trust import FOREVER
+from strongroom.errors import Malformed, Refused, Stale, Untrusted
+from strongroom.hardware.chain import Path, check_revocation, verify_path
+from tests.hardware.pki import DAY, NOW, Authority
+
+ROOT = Authority("root")
+MIDDLE = Authority("middle", ROOT)
+LEAF = Authority("leaf", MIDDLE, ca=False)
+OTHER = Authority("root")
+
+
+def path(
+    leaf: Authority = LEAF,
+    pool: tuple[Authority, ...] = (MIDDLE,),
+    roots: tuple[Authority, ...] = (ROOT,),
+    now: int = NOW,
+) -> Path:
+    """Verify a path."""
+    return verify_path(
+        "tdx",
+        "pck",
+        leaf.certificate,
+        [each.certificate for each in pool],
+        [each.certificate for each in roots],
+        now,
+    )
+
+
+def rule(call: Callable[[], object], error: type[Refused]) -> str:
+    """Return the rule id of the one finding that `call` raises."""
+    with pytest.raises(error) as refused:
+        call()
+    (finding,) = refused.value.findings
+    return finding.rule
+
+
+def test_a_path_holds_and_knows_its_window() -> None:
+    late = Authority("late", MIDDLE, ca=False, not_before=NOW - 5)
+    early = Authority("early", ROOT, not_after=NOW + 7)
+    below = Authority("below", early, ca=False)
+    assert [each.name for each in path().certificates] == [
+        "CN=leaf",
+        "CN=middle",
+        "CN=root",
+    ]
+    assert path(late).not_before == NOW - 5
+    assert path(below, (early,)).not_after == NOW + 7
+
+
+def test_the_order_of_the_pool_and_certificates_beside_it_do_not_matter() -> None:
+    extra = Authority("extra", ROOT)
+    for pool in ((extra, MIDDLE), (MIDDLE, extra, LEAF, ROOT)):
+        assert path(pool=pool).leaf == LEAF.certificate
+
+
+def test_a_root_itself_is_a_path() -> None:
+    assert path(ROOT, ()).certificates == (ROOT.certificate,)
+
+
+REFUSED: dict[str, tuple[Callable[[], object], str]] = {
+    "without its issuer": (lambda: path(pool=()), "tdx.chain.pck"),
+    "under another root": (lambda: path(roots=(OTHER,)), "tdx.root.pck"),
+    "with its own root": (
+        lambda: path(roots=(OTHER,), pool=(MIDDLE, ROOT)),
+        "tdx.root.pck",
+    ),
+    "without any root": (lambda: path(roots=()), "tdx.chain.pck"),
+    "of itself": (lambda: path(Authority("alone"), ()), "tdx.root.pck"),
+    "of a leaf": (
+        lambda: path(Authority("leaf", LEAF), (LEAF, MIDDLE)),
+        "tdx.chain.pck",
+    ),
+}
+
+
+@pytest.mark.parametrize("how", REFUSED)
+def test_a_path_that_leads_to_no_trusted_root_is_refused(how: str) -> None:
+    call, expected = REFUSED[how]
+    assert rule(call, Untrusted) == expected
+
+
+def test_a_namesake_that_did_not_sign_is_refused() -> None:
+    forged = Authority("middle", OTHER)
+    assert rule(lambda: path(pool=(forged,)), Untrusted) == "tdx.chain.pck"
+
+
+def test_an_issuer_must_be_a_ca_for_as_many_below_it() -> None:
+    short = Authority("root", path_length=0)
+    middle = Authority("middle", short)
+    leaf = Authority("leaf", middle, ca=False)
+    assert rule(lambda: path(leaf, (middle,), (short,)), Untrusted) == "tdx.chain.pck"
+    direct = Authority("leaf", short, ca=False)
+    assert path(direct, (), (short,)).leaf == direct.certificate
+
+
+def test_a_critical_extension_that_nobody_understands_is_refused() -> None:
+    leaf = Authority("leaf", MIDDLE, ca=False, critical="1.2.3.4")
+    assert rule(lambda: path(leaf), Untrusted) == "tdx.chain.pck"
+
+
+@pytest.mark.parametrize("now", [NOW - DAY - 1, NOW + DAY + 1])
+def test_a_path_out_of_its_time_is_stale(now: int) -> None:
+    assert rule(lambda: path(now=now), Stale) == "tdx.expired.pck"
+    assert path(now=NOW - DAY).leaf == path(now=NOW + DAY).leaf
+
+
+def revocation(*lists: RevocationList, required: bool = True) -> tuple[int, int]:
+    """Check the usual path against revocation lists."""
+    return check_revocation("tdx", "pck", path(), lists, NOW, required=required)
+
+
+def test_lists_of_every_issuer_give_their_window() -> None:
+    lists = (MIDDLE.revocations(next_update=NOW + 9), ROOT.revocations())
+    assert revocation(*lists) == (NOW - DAY, NOW + 9)
+    assert revocation(required=False) == (0, FOREVER)
+
+
+@pytest.mark.parametrize("which", [LEAF, MIDDLE])
+def test_a_revoked_certificate_is_refused(which: Authority) -> None:
+    lists = (
+        MIDDLE.revocations(which.certificate),
+        ROOT.revocations(which.certificate),
+    )
+    assert rule(lambda: revocation(*lists), Untrusted) == "tdx.revoked.pck"
+
+
+def test_a_required_list_that_is_missing_is_a_missing_endorsement() -> None:
+    found = rule(lambda: revocation(MIDDLE.revocations()), Untrusted)
+    assert found == "tdx.missing_endorsement.pck_crl"
+
+
+def test_a_list_that_its_issuer_did_not_sign_is_refused() -> None:
+    forged = ROOT.revocations(key=OTHER.key)
+    lists = (MIDDLE.revocations(), forged)
+    assert rule(lambda: revocation(*lists), Untrusted) == "tdx.signature.pck_crl"
+
+
+@pytest.mark.parametrize("late", [True, False])
+def test_a_list_out_of_its_time_is_stale(late: bool) -> None:  # noqa: FBT001 - a case
+    this, end = (NOW - 2, NOW - 1) if late else (NOW + 1, NOW + 2)
+    lists = (
+        MIDDLE.revocations(),
+        ROOT.revocations(this_update=this, next_update=end),
+    )
+    assert rule(lambda: revocation(*lists), Stale) == "tdx.expired.pck_crl"
+
+
+@pytest.mark.parametrize("reader", [Certificate, RevocationList])
+def test_cut_or_grown_documents_are_malformed(
+    reader: Callable[[bytes], object],
+) -> None:
+    documents: dict[object, bytes] = {
+        Certificate: LEAF.certificate.der,
+        RevocationList: LEAF.certificate.der,
+    }
+    whole = documents[reader]
+    for data in (b"", whole[:-1], whole + b"\0", b"\x30\x80", b"junk"):
+        with pytest.raises(Malformed):
+            reader(data)
