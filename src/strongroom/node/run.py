@@ -13,6 +13,7 @@ from strongroom.application.cleanroom.room import Room
 from strongroom.core.codec.signed import peek_record
 from strongroom.errors import StrongroomError
 from strongroom.node.attendance import Attendance, Told
+from strongroom.node.clockwork import Clockwork
 from strongroom.node.compute import ComputeNode
 from strongroom.node.launch import LaunchPolicies
 from strongroom.node.management import ManagementNode
@@ -43,7 +44,9 @@ def run_management(
         watched(monitor),
         Isolation.connect(monitor.socket) as isolation,
         broker_host(folder, isolation) as host,
+        ExitStack() as stack,
     ):
+        stack.enter_context(Clockwork(host))
         app = create_app(host, Store(folder.store), signed, policies, KIND)
         config = uvicorn.Config(app, host=address, port=port, log_level="warning")
         _Server(config, ready).run()

@@ -147,7 +147,7 @@ def check_in(ledger: Ledger, call: CheckInCall) -> dict[str, object]:
         refused = Refused("; ".join(map(str, findings)), findings)
         withdraw(ledger, platform.device_id, refused)
         raise refused
-    ledger.nodes.note(platform, evidence, now)
+    ledger.nodes.note(platform, evidence, now, ledger.node_rules.period_s)
     if platform.device_id in ledger.state.withdrawn:
         act = _act("node.returned", platform.device_id, "")
         ledger.commit(NodeReturned(platform.device_id), act)
@@ -183,13 +183,13 @@ def sweep(ledger: Ledger) -> None:
         nodes.judged = rules.version
         for device, error in _judged_anew(ledger, now):
             withdraw(ledger, device, error)
-    since = {device: seen.at for device, seen in nodes.seen.items()}
+    ends = {device: seen.until for device, seen in nodes.seen.items()}
     for task in ledger.state.open_tasks.values():
         if task.released is not None:
-            since.setdefault(task.released.device, nodes.opened_at)
-    for device, at in since.items():
-        if now - at > rules.period_s:
-            withdraw(ledger, device, _silent(rules, now - at))
+            ends.setdefault(task.released.device, nodes.opened_at + rules.period_s)
+    for device, end in ends.items():
+        if now > end:
+            withdraw(ledger, device, _silent(rules, end))
 
 
 def withdraw(ledger: Ledger, device: bytes, error: StrongroomError) -> None:
@@ -256,12 +256,12 @@ def _judged_anew(ledger: Ledger, now: int) -> Iterable[tuple[bytes, StrongroomEr
             yield device, Refused("; ".join(map(str, findings)), findings)
 
 
-def _silent(rules: NodeRules, silent_s: int) -> Stale:
+def _silent(rules: NodeRules, end: int) -> Stale:
     finding = Finding(
         "node.period",
         _OWNER,
         f"an attestation every {rules.period_s} s",
-        f"none for {silent_s} s",
+        f"none that counts after {end}",
         "Start the node's agent again; it attests by itself.",
     )
     return Stale(str(finding), [finding])

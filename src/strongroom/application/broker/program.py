@@ -118,6 +118,8 @@ class Broker:
         if handler is None:
             message = f"the broker has no method {call.method}"
             raise Malformed(message)
+        if self._ledger is not None:
+            sweep(self._ledger)
         return handler(self, call)
 
     def _note(self, call: Call, error: StrongroomError | None) -> None:
@@ -137,12 +139,6 @@ class Broker:
             message = "the broker has no journal yet; call OPEN first"
             raise Conflict(message)
         return self._ledger
-
-    @property
-    def _swept(self) -> Ledger:
-        """The ledger, with every node withdrawn that must be by now."""
-        sweep(self._open_ledger)
-        return self._open_ledger
 
     def open_journal(self, call: Call) -> dict[str, object]:
         """Method 1: take the journal, and with it all that was before."""
@@ -179,16 +175,16 @@ class Broker:
     def tickets(self, call: Call) -> dict[str, object]:
         """Method 4: the attempts that wait for a node, and those that have one."""
         _Nothing.from_bytes(call.payload)
-        return tickets(self._swept)
+        return tickets(self._open_ledger)
 
     def release(self, call: Call) -> dict[str, object]:
         """Method 5: keys for the enclave of one attempt."""
         asked = ReleaseCall.from_bytes(call.payload)
-        return {"box": release(self._swept, asked)}
+        return {"box": release(self._open_ledger, asked)}
 
     def complete(self, call: Call) -> dict[str, object]:
         """Method 6: the receipt of an attempt."""
-        complete(self._swept, CompleteCall.from_bytes(call.payload))
+        complete(self._open_ledger, CompleteCall.from_bytes(call.payload))
         return {}
 
     def failed(self, call: Call) -> dict[str, object]:
@@ -212,7 +208,7 @@ class Broker:
 
     def check_in(self, call: Call) -> dict[str, object]:
         """Method 10: a compute node's evidence, on its period."""
-        return check_in(self._swept, CheckInCall.from_bytes(call.payload))
+        return check_in(self._open_ledger, CheckInCall.from_bytes(call.payload))
 
     _METHODS: ClassVar[dict[int, Callable[["Broker", Call], dict[str, object]]]] = {
         Method.OPEN: open_journal,

@@ -127,7 +127,7 @@ def _appraise(ledger: Ledger, task: Task, call: ReleaseCall) -> Released:
     if app is None or platform.suite_id != row.id:
         message = f"evidence for a release is of an app, in suite {row.id}"
         raise Malformed(message)
-    ledger.nodes.note(platform, evidence, now)
+    ledger.nodes.note(platform, evidence, now, ledger.node_rules.period_s)
     monitor = PublicKey.of(platform.monitor_key)
     device = platform.device_id
     return Released(call.keys, evidence, device, monitor, app.enclave_id)

@@ -11,10 +11,14 @@ from strongroom.core.rats import Evidence, PlatformClaims
 
 @dataclass(frozen=True)
 class Seen:
-    """The last accepted evidence of a device, and when that was, Unix seconds."""
+    """The last accepted evidence of a device: when that was, and until when it counts.
+
+    Both are Unix seconds.
+    """
 
     evidence: Evidence
     at: int
+    until: int
 
 
 @dataclass
@@ -30,7 +34,9 @@ class Nodes:
     nonces: dict[bytes, int] = field(default_factory=dict)
     judged: int = 0
 
-    def note(self, platform: PlatformClaims, evidence: Evidence, now: int) -> None:
+    def note(
+        self, platform: PlatformClaims, evidence: Evidence, now: int, period_s: int
+    ) -> None:
         """Take a device into service for another period."""
         alone = Evidence(evidence.kind, evidence.platform, b"")
-        self.seen[platform.device_id] = Seen(alone, now)
+        self.seen[platform.device_id] = Seen(alone, now, now + period_s)
