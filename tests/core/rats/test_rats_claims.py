@@ -105,6 +105,7 @@ def test_only_verifiers_vouch() -> None:
     }
     assert callers - verifiers == {
         "core/rats/claims.py",
+        "core/rats/ear.py",
         "services/attestation/appraise.py",
         "system/monitor/report.py",
     }

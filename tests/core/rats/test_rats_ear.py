@@ -327,4 +327,4 @@ def test_only_verification_makes_verified_results() -> None:
 )
 def test_what_no_verifier_says(change: dict[str, object]) -> None:
     with pytest.raises(Malformed):
-        ear_of(**change)
+        ear_of("intl", **change)
