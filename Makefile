@@ -1,9 +1,10 @@
 # The two commands: make demo, make test. Each does all its own set-up.
 SUITE ?= sm
+RUNS ?= 1000000
 PYTHON := .venv/bin/python
 STAMP := .venv/.strongroom-stamp
 
-.PHONY: help setup demo test coverage check bench tcb lock clean
+.PHONY: help setup demo test coverage check bench fuzz tcb lock clean
 
 help: ## List the commands.
 	@awk -F': .*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +35,10 @@ check: setup ## Lint, types, layers.
 
 bench: setup ## Measure; the figures go to docs/benchmarks.md by hand.
 	@$(PYTHON) benchmarks/run.py
+
+fuzz: setup ## Fuzz every parser, then mutate every shared case (RUNS=1000000, takes an hour).
+	@$(PYTHON) -m fuzz.run --runs $(RUNS) --jobs 2
+	@$(PYTHON) -m fuzz.mutate --jobs 2
 
 tcb: setup ## Count the lines of the trusted computing base from what is imported.
 	@$(PYTHON) scripts/count_tcb.py
