@@ -89,9 +89,11 @@ def main() -> int:
 
 
 def _parts() -> tuple[Part, ...]:
+    simulated, tpm = _names(DEVICES)
     enclave = (TEMPLATE, *_names(PRELOAD), RUNTIME)
     return (
-        Part("monitor", (MONITOR, *_names(DEVICES)), 2_500),
+        Part("monitor", (MONITOR, simulated), 2_500),
+        Part("monitor on a TPM", (MONITOR, tpm)),
         Part("task enclave", enclave, 3_000),
         Part("  of it: the runtime alone", (RUNTIME,)),
         Part("broker enclave", (*enclave, BROKER)),

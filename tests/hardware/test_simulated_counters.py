@@ -14,12 +14,9 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from strongroom.core.crypto import SecretBuffer, Suite, suite
 from strongroom.errors import LimitReached, Misconfigured, Tampered
-from strongroom.hardware.simulated import (
-    SimulatedDevice,
-    SimulatedManufacturer,
-    counters as module,
-)
-from strongroom.hardware.simulated.counters import Counters
+from strongroom.hardware.parts import counters as module
+from strongroom.hardware.parts.counters import Counters
+from strongroom.hardware.simulated import SimulatedDevice, SimulatedManufacturer
 
 RECORD = 64
 

@@ -21,6 +21,7 @@ from strongroom.errors import (
     StrongroomError,
     Tampered,
 )
+from strongroom.hardware.parts.keys import COUNTERS, derive
 from strongroom.hardware.simulated import SimulatedDevice, SimulatedManufacturer, keys
 from strongroom.hardware.simulated.verify import verify
 
@@ -268,7 +269,7 @@ def test_no_key_lies_in_ordinary_memory_when_idle(folder: Path) -> None:
         secret.view[:] = duk
         with keys.attestation_seed(row, secret) as seed:
             attestation = bytes(seed.view)
-        with keys.derive(row, secret, keys.COUNTERS) as key:
+        with derive(row, secret, COUNTERS) as key:
             counters = bytes(key.view)
     planted = os.urandom(32)
     command = [sys.executable, "-c", IDLE, str(folder), planted.hex()]

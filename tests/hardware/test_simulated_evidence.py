@@ -18,6 +18,7 @@ from strongroom.core.rats import (
     PlatformClaims,
     PlatformFacts,
     Register,
+    statement,
 )
 from strongroom.core.rats.registers import replay
 from strongroom.errors import Malformed, Misconfigured, Refused, Stale, Untrusted
@@ -58,7 +59,7 @@ class World:
     def facts(self) -> PlatformFacts:
         claims = verify(self.evidence(), self.endorsements, NOW)
         return PlatformFacts(
-            **{each.name: getattr(claims, each.name) for each in fields(claims)}
+            **{each.name: getattr(claims, each.name) for each in fields(PlatformFacts)}
         )
 
 
@@ -105,7 +106,7 @@ def test_a_device_speaks_for_its_monitor(world: World) -> None:
 
 
 def test_the_registry_is_a_literal_table() -> None:
-    assert set(VERIFIERS) == {"simulated"}
+    assert set(VERIFIERS) == {"simulated", "tpm2"}
     assert verifier("simulated") is verify
     with pytest.raises(Misconfigured):
         verifier("abacus")
@@ -149,7 +150,7 @@ VALUES = st.recursive(
 )
 
 
-@given(label=st.sampled_from(sorted(abi._LABELS)), value=VALUES)
+@given(label=st.sampled_from(sorted(statement._LABELS)), value=VALUES)
 def test_any_claim_of_any_value_is_read_or_refused(label: int, value: object) -> None:
     row = suite("intl")
     facts = PlatformFacts(

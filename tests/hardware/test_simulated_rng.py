@@ -9,7 +9,7 @@ import pytest
 
 from strongroom.core.crypto import SecretBuffer
 from strongroom.errors import Unavailable
-from strongroom.hardware.simulated.rng import (
+from strongroom.hardware.parts.rng import (
     STARTUP_SAMPLES,
     Generator,
     HealthTests,

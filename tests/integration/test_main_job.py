@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from strongroom.client import agreements, tasks
-from strongroom.client.home import PartyPolicy
+from strongroom.client.home import DEFAULT_POLICY
 from strongroom.errors import (
     AppFailed,
     LimitReached,
@@ -228,15 +228,15 @@ def test_a_party_off_the_trusted_list_loses_access_at_its_next_call(
     assert world.done(world.ask(agreement))
 
 
-def test_simulated_evidence_is_refused_unless_a_policy_names_it(world: World) -> None:
+def test_such_evidence_is_refused_unless_a_policy_names_it(world: World) -> None:
     session = world.again("clinic")
-    session.home.set_policy(PartyPolicy(("tdx", "sev-snp"), 86_400))
+    session.home.set_policy(DEFAULT_POLICY)
     try:
         with pytest.raises(Refused) as error:
             session.verify_broker()
         assert refusal(error) == {"platform.kind"}
     finally:
-        session.home.set_policy(PartyPolicy(("simulated",), 86_400))
+        session.home.set_policy(world.policy)
 
 
 def test_a_replayed_message_gives_the_same_answer_and_no_second_task(

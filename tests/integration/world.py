@@ -18,7 +18,8 @@ from strongroom.client.build import build_bundle
 from strongroom.client.home import Home, PartyPolicy
 from strongroom.client.session import Session
 from strongroom.management.trusted_list import Role
-from strongroom.node.provision import RoomFolder, init_room
+from strongroom.node.provision import SIMULATED_ROOT, RoomFolder, init_room
+from strongroom.node.roots import Root
 
 PASSPHRASE = b"test"
 FAR = 4_000_000_000
@@ -71,9 +72,12 @@ def slow(rows, name):
 class World:
     """One room with its parties; the nodes are processes of their own."""
 
-    def __init__(self, folder: Path, suite_id: str) -> None:
+    def __init__(
+        self, folder: Path, suite_id: str, root: Root = SIMULATED_ROOT
+    ) -> None:
         self.folder = folder
         self.suite_id = suite_id
+        self.root = root
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.room_folder = RoomFolder(folder / "room")
@@ -85,15 +89,24 @@ class World:
     def open(self) -> None:
         """Set the room up, start its nodes, publish the trusted list."""
         now = int(time.time())
-        room = init_room(self.room_folder, self.admin.identity, self.url, now)
-        self.start("manage")
-        self.start("compute")
+        room = init_room(
+            self.room_folder, self.admin.identity, self.url, now, self.root
+        )
+        for name in ("manage", "compute"):
+            self._spawn(name)
+        for name in ("manage", "compute"):
+            self._await(name)
         for name in ROLES:
             self.parties[name] = self._party(name)
         for session in (self.admin, *self.parties.values()):
             session.home.join(room)
-            session.home.set_policy(PartyPolicy(("simulated",), 86_400))
+            session.home.set_policy(self.policy)
         self.publish(ROLES)
+
+    @property
+    def policy(self) -> PartyPolicy:
+        """What the parties accept: this room's kind of platform, by name."""
+        return PartyPolicy((self.root.kind,), 86_400)
 
     def publish(self, roles: dict[str, tuple[Role, ...]]) -> None:
         """Publish a trusted list of these parties and the administrator."""
@@ -115,6 +128,10 @@ class World:
 
     def start(self, name: str) -> None:
         """Start a node and wait until it is ready."""
+        self._spawn(name)
+        self._await(name)
+
+    def _spawn(self, name: str) -> None:
         compute = self.room_folder.compute()
         arguments: dict[str, tuple[object, ...]] = {
             "manage": ("manage", self.room_folder.root, "--port", self.port),
@@ -135,8 +152,10 @@ class World:
             "node",
             *map(str, arguments[name]),
         ]
-        node = subprocess.Popen(command, stdout=subprocess.PIPE)
-        self.nodes[name] = node
+        self.nodes[name] = subprocess.Popen(command, stdout=subprocess.PIPE)
+
+    def _await(self, name: str) -> None:
+        node = self.nodes[name]
         assert node.stdout is not None
         if not node.stdout.readline():
             message = f"node {name} did not start: exit code {node.wait()}"

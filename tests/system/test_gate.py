@@ -82,6 +82,7 @@ def test_the_table_is_pinned() -> None:
         3: ("CALL", "host"),
         4: ("EVIDENCE", "host"),
         5: ("DESTROY", "host"),
+        6: ("DESCRIBE", "host"),
         16: ("START", "monitor"),
         17: ("INVOKE", "monitor"),
         32: ("REPORT", "enclave"),

@@ -30,6 +30,8 @@ _NOUNS = {
     "receipt": "receipt",
     "audit": "audit",
     "attest": "attest",
+    "verifier": "attest_service",
+    "endorsements": "endorsements",
     "node": "node",
     "up": "up",
 }

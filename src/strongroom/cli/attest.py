@@ -1,33 +1,43 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`strongroom attest explain`: evidence in plain words; it verifies nothing."""
+"""`strongroom attest`: evidence verified, appraised, explained and compared."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from strongroom.cli import attest_probe, attest_reference, measuring
+from strongroom.cli.appraising import add_appraise
 from strongroom.cli.command import command, noun
+from strongroom.cli.comparing import add_diff
 from strongroom.cli.desk import Desk
-from strongroom.cli.output import Line, clean
+from strongroom.cli.given import At, EndorsementsOf
+from strongroom.cli.output import Line
 from strongroom.cli.words import say
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-    from rich.tree import Tree
-
     from strongroom.core.rats import Evidence
 
-group, attach = noun("Evidence files.")
+group, attach = noun("Evidence of hardware and rooms: verify, appraise, explain it.")
 
 
 @command(group, "explain")
 def explain(
     desk: Desk,
-    file: Annotated[Path, typer.Argument(help="Evidence, or a receipt with it.")],
+    file: Annotated[
+        Path, typer.Argument(help="Evidence, a receipt with it, or a case folder.")
+    ],
+    *,
+    endorsements: EndorsementsOf = None,
+    time: At = None,
 ) -> None:
-    """Show what evidence says, as a tree; whether it is true `verify` tells."""
+    """Show what evidence says, as a tree, in plain words, and what it leaves open."""
+    from strongroom.cli.explaining import Branches, explain_hardware  # noqa: PLC0415
+    from strongroom.cli.given import is_evidence, read_given  # noqa: PLC0415
+
+    if is_evidence(file):
+        explain_hardware(desk.printer, read_given(file, endorsements, time, desk.now()))
+        return
     from strongroom.cli.claims import explained  # noqa: PLC0415
 
     evidence = _read(file.read_bytes())
@@ -63,39 +73,11 @@ def verify_case(
         raise typer.Exit(1)
 
 
-@dataclass(frozen=True)
-class Branches:
-    """A tree of names and values."""
-
-    title: str
-    value: Mapping[str, object]
-
-    def render(self) -> "RenderableType":
-        """Return it as rich draws trees."""
-        from rich.text import Text  # noqa: PLC0415
-        from rich.tree import Tree  # noqa: PLC0415
-
-        tree = Tree(Text(clean(self.title), style="bold"))
-        _grow(tree, self.value)
-        return tree
-
-
-def _grow(tree: "Tree", value: object) -> None:
-    from rich.text import Text  # noqa: PLC0415
-
-    if isinstance(value, Mapping):
-        items = [(say(str(name)), item) for name, item in value.items()]
-    elif isinstance(value, list):
-        items = [("", item) for item in value]
-    else:
-        return
-    for name, item in items:
-        if isinstance(item, Mapping | list) and item:
-            _grow(tree.add(Text(clean(name) or "-", style="cyan")), item)
-        else:
-            text = item.hex() if isinstance(item, bytes) else str(item)
-            label = Text(clean(f"{name}: " if name else ""), style="cyan")
-            tree.add(label.append(clean(text), style="default"))
+add_appraise(group)
+add_diff(group)
+command(group, "probe")(attest_probe.probe)
+attest_reference.attach(group, "reference")
+measuring.attach(group, "measure")
 
 
 def _read(data: bytes) -> "Evidence":

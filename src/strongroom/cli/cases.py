@@ -86,7 +86,7 @@ def read_case(folder: Path) -> Case:
 
 def run_case(case: Case) -> CaseResult:
     """Verify a case and appraise it under the default policy."""
-    policy = HardwarePolicy(owner="default policy", kinds=(case.tee,))
+    policy = HardwarePolicy.default("default policy", (case.tee,))
     trust = Trust(case.endorsements)
     fields: Mapping[str, Field] = {}
     findings: tuple[Finding, ...]

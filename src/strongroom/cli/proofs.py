@@ -13,11 +13,21 @@ if TYPE_CHECKING:
     from strongroom.client.home import PartyPolicy
     from strongroom.client.receipts import VerifiedReceipt
 
-SIMULATED = "simulated"
+SIMULATED, TPM2 = "simulated", "tpm2"
 
 
-def grade_of(kind: str) -> str:
-    """Return what the hardware part of evidence of this kind rests on."""
+_SOFTWARE_TPM = "SW"
+"""How swtpm calls itself among its vendor strings."""
+
+
+def grade_of(kind: str, model: str = "") -> str:
+    """Return what the hardware part of evidence of this kind rests on.
+
+    A TPM leaves isolation to the kernel; one that is software, or that does not say
+    what it is, is graded as simulated.
+    """
+    if kind == TPM2:
+        return "OS" if model and _SOFTWARE_TPM not in model.split() else "SIM"
     return "SIM" if kind == SIMULATED else "HW"
 
 
@@ -28,6 +38,13 @@ def unproved(kind: str, unchecked: tuple[str, ...] = ()) -> list[str]:
         rows.append(
             say(
                 "that the machine's owner cannot look inside: the hardware is simulated"
+            )
+        )
+    if kind == TPM2:
+        rows.append(
+            say(
+                "that the machine's operator cannot look inside: a TPM shields no "
+                "memory, and this one may be a program"
             )
         )
     rows += [
@@ -43,7 +60,8 @@ def broker_checks(
 ) -> list[Check]:
     """Return what was checked of a broker whose appraisal went well."""
     platform, app = verify_evidence(found.evidence, room.endorsements, now=now)
-    grade = grade_of(platform.kind)
+    grade = grade_of(platform.kind, platform.model)
+    kind = f"{platform.kind} ({platform.model})" if platform.model else platform.kind
     age = say(
         "{age} s, at most {most} s are accepted",
         age=max(0, now - platform.issued_at),
@@ -53,9 +71,7 @@ def broker_checks(
         [f"{each.name} {short(each.value)}" for each in platform.registers]
     )
     checks = [
-        Check(
-            "platform", f"{platform.kind}, {say('signed by a root of the room')}", grade
-        ),
+        Check("platform", f"{kind}, {say('signed by a root of the room')}", grade),
         Check("firmware", f"SVN {platform.firmware_svn}", grade),
         Check("registers", registers, grade),
         Check("age of platform evidence", age, grade),

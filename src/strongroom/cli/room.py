@@ -3,7 +3,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -17,10 +17,13 @@ from strongroom.cli.words import say
 if TYPE_CHECKING:
     from strongroom.application.cleanroom.room import Room
 
+RootOfTrust = Literal["simulated", "tpm2"]
 group, attach = noun("Rooms: set up, join, show, verify.")
 Allow = Annotated[
     list[str] | None,
-    typer.Option("--allow", help="Kind of platform to accept too, by name: simulated."),
+    typer.Option(
+        "--allow", help="Kind of platform to accept too, by name: simulated, tpm2."
+    ),
 ]
 
 
@@ -30,22 +33,35 @@ def init(
     folder: Annotated[Path, typer.Argument(help="Where the room's nodes will live.")],
     *,
     url: Annotated[str, typer.Option(help="Where parties will find the room.")],
+    root_of_trust: Annotated[
+        RootOfTrust,
+        typer.Option(help="What vouches for the room's nodes: simulated or tpm2."),
+    ] = "simulated",
+    tpm: Annotated[
+        str,
+        typer.Option(help="For tpm2: swtpm (software), or a device as /dev/tpmrm0."),
+    ] = "swtpm",
 ) -> None:
     """Set up a room whose administrator you are, and sign its room file."""
     from strongroom.cli.extras import needs  # noqa: PLC0415
 
     with needs("node"):
         from strongroom.node.provision import RoomFolder, init_room  # noqa: PLC0415
+        from strongroom.node.roots import Root  # noqa: PLC0415
     place = RoomFolder(folder)
     identity = desk.session.identity
     with desk.printer.progress("Starting the broker for the first time", None):
-        signed = init_room(place, identity, url, desk.now())
+        root = Root(root_of_trust, tpm)
+        signed = init_room(place, identity, url, desk.now(), root)
     room = desk.home.join(signed, identity.public.id)
     _show(desk, room, place.room)
     hint = say(
         "Give everyone {file}, and tell them your id on another way.", file=place.room
     )
     desk.printer.remark(Line(hint, "dim"))
+    if root_of_trust == "tpm2" and tpm == "swtpm":
+        software = say("The TPM is SOFTWARE (swtpm): for development only.")
+        desk.printer.remark(Line(software, "yellow"))
 
 
 @command(group, "join")
@@ -120,9 +136,9 @@ def verify(
 
 
 def _allow(desk: Desk, kinds: list[str]) -> None:
-    from strongroom.core.rats import HARDWARE_KINDS  # noqa: PLC0415
+    from strongroom.core.rats import HARDWARE_KINDS, KINDS_BY_NAME  # noqa: PLC0415
 
-    unknown = set(kinds) - {*HARDWARE_KINDS, "simulated"}
+    unknown = set(kinds) - {*HARDWARE_KINDS, *KINDS_BY_NAME}
     if unknown:
         text = "no kind of platform is called {names}"
         raise usage_error(say(text, names=", ".join(sorted(unknown))))

@@ -14,6 +14,7 @@ from pathlib import Path
 from strongroom.application.cleanroom.room import Room
 from strongroom.core.codec.record import Record
 from strongroom.core.codec.signed import open_record, peek_record
+from strongroom.core.rats import HARDWARE_KINDS
 from strongroom.errors import Conflict, NotFound, Untrusted
 from strongroom.management.keys import Identity, PublicIdentity
 from strongroom.management.keys.identity import Keystore
@@ -32,10 +33,11 @@ class PartyPolicy(Record):
 
 
 DEFAULT_POLICY = PartyPolicy(
-    kinds=("tdx", "sev-snp", "sgx", "cca", "csv", "nitro", "tpm"),
+    kinds=HARDWARE_KINDS,
     max_platform_age_s=86_400,
 )
-"""Real hardware only; simulated evidence is accepted only where a party names it."""
+"""Hardware that shields memory; simulated platforms and plain TPMs are accepted only
+where a party names them."""
 
 
 class Home:

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import cast
 
 from strongroom.core.rats import (
+    Attester,
     Endorsements,
     HardwareClaims,
     HardwareEvidence,
@@ -23,8 +24,11 @@ Verify = Callable[[bytes, Endorsements, int], PlatformClaims]
 VERIFIERS: MappingProxyType[str, Verify] = MappingProxyType(
     {
         simulated.KIND: verify_simulated,
+        "tpm2": lambda *given: _rooted("tpm2", *given),
     }
 )
+"""Platforms by kind. "simulated" signs its own statement; of the others hardware
+binds it, and their verifier is loaded when evidence names the kind."""
 
 VerifyHardware = Callable[[HardwareEvidence, Trust, int], HardwareClaims]
 """(evidence, trust, now) -> claims, or an error; pure and total."""
@@ -48,6 +52,36 @@ HARDWARE: MappingProxyType[str, str] = MappingProxyType(
 """Where each kind's `verify` is; only the kind that evidence names is loaded."""
 
 
+ATTESTERS: MappingProxyType[str, str] = MappingProxyType(
+    {
+        "arm-cca": "strongroom.hardware.arm_cca.attest",
+        "hygon-csv": "strongroom.hardware.hygon_csv.attest",
+        "nitro": "strongroom.hardware.nitro.attest",
+        "sev-snp": "strongroom.hardware.sev_snp.attest",
+        "sgx": "strongroom.hardware.sgx.attest",
+        "tdx": "strongroom.hardware.tdx.attest",
+        "tpm2": "strongroom.hardware.tpm2.attest",
+    }
+)
+"""Where each kind's `attester` is, which makes one for this machine."""
+
+
+def hardware_attester(kind: str) -> Attester:
+    """Return the attester of `kind` for this machine, whether it works here or not.
+
+    Raises:
+        Misconfigured: this version cannot attest such hardware.
+    """
+    module = ATTESTERS.get(kind)
+    if module is None:
+        message = (
+            f"no attester for hardware of kind {kind!r}: this version has "
+            f"{', '.join(ATTESTERS)}"
+        )
+        raise Misconfigured(message)
+    return cast("Attester", import_module(module).attester())
+
+
 def hardware_verifier(kind: str) -> VerifyHardware:
     """Return the verify function for hardware evidence of `kind`.
 
@@ -62,6 +96,14 @@ def hardware_verifier(kind: str) -> VerifyHardware:
         )
         raise Misconfigured(message)
     return cast("VerifyHardware", import_module(module).verify)
+
+
+def _rooted(
+    kind: str, evidence: bytes, endorsements: Endorsements, now: int
+) -> PlatformClaims:
+    from strongroom.hardware.rooted.verify import verify  # noqa: PLC0415 - see VERIFIERS
+
+    return verify(kind, hardware_verifier(kind), evidence, endorsements, now)
 
 
 def verifier(kind: str) -> Verify:

@@ -74,6 +74,25 @@ class BrokerHost:
         """Return fresh platform evidence of the machine under the broker."""
         return self._isolation.evidence(nonce)
 
+    def report(self, enclave_id: bytes | None, nonce: bytes) -> bytes:
+        """Return the monitor's report about an enclave, without its help (RA-2).
+
+        Args:
+            enclave_id: of an enclave on this machine; None for the broker's.
+            nonce: the challenge.
+
+        Raises:
+            NotFound: no such enclave.
+            Unavailable: the broker's is not running.
+        """
+        if enclave_id is None:
+            with self._lock:
+                if self._enclave is None:
+                    message = "the broker's enclave is not running: ask it something"
+                    raise Unavailable(message)
+                enclave_id = self._enclave.enclave_id
+        return self._isolation.report(enclave_id, nonce)
+
     def close(self) -> None:
         """Destroy the broker's enclave; its state stays in the journal."""
         with self._lock:

@@ -18,16 +18,15 @@ from strongroom.core.codec.signed import sign_record
 from strongroom.core.crypto import suite
 from strongroom.core.rats import Endorsements, Evidence, PlatformClaims
 from strongroom.errors import Conflict, Malformed
-from strongroom.hardware.simulated import SimulatedDevice, SimulatedManufacturer
 from strongroom.management.keys import Identity, PublicIdentity
 from strongroom.node.broker_host import BrokerHost
 from strongroom.node.files import write_durably
+from strongroom.node.roots import DEVICE, Root, kind_of, provision
 from strongroom.services.attestation import verify_evidence
 from strongroom.services.isolation import Isolation, MonitorProcess, start_monitor
 
 PROGRAM = "strongroom.application.runtime"
 BROKER_MEMORY_BYTES = 1 << 30
-KIND = "simulated"
 _PRELOAD = (
     "numpy",
     "pandas",
@@ -38,6 +37,9 @@ _PRELOAD = (
     "duckdb",
     "sklearn.linear_model",
 )
+
+
+SIMULATED_ROOT = Root()
 
 
 @dataclass(frozen=True)
@@ -66,29 +68,40 @@ class RoomFolder:
         return self.root / f"compute-{number}"
 
 
-def init_room(folder: RoomFolder, administrator: Identity, url: str, now: int) -> bytes:
+def init_room(
+    folder: RoomFolder,
+    administrator: Identity,
+    url: str,
+    now: int,
+    root: Root = SIMULATED_ROOT,
+) -> bytes:
     """Set up a room and return its signed room file.
+
+    Args:
+        folder: where its nodes will live.
+        administrator: signs the room file.
+        url: where parties will find the room.
+        now: Unix seconds.
+        root: what the monitors of the room's nodes are rooted in.
 
     Raises:
         Conflict: the folder already holds a room.
-        Misconfigured: the machine cannot isolate enclaves.
+        Misconfigured: the machine cannot isolate enclaves, or has no such root.
     """
     if folder.room.exists():
         message = f"{folder.root} already holds a room"
         raise Conflict(message)
     suite_id = administrator.public.suite
-    manufacturer = SimulatedManufacturer.create(
-        folder.root / "manufacturer", suite_id, now
-    )
-    for node in (folder.management, folder.compute()):
+    nodes = (folder.management, folder.compute())
+    for node in nodes:
         node.mkdir(parents=True, exist_ok=True, mode=0o700)
-        SimulatedDevice.provision(node / "device", manufacturer, suite_id, now)
         write_durably(node / "administrator", administrator.public.to_bytes())
+    roots = provision(root, folder.root, nodes, suite_id, now)
     config = BrokerConfig(
         suite=suite_id,
         origin=f"strongroom/{administrator.public.id[:16]}",
         administrator=administrator.public,
-        roots=(manufacturer.root,),
+        roots=roots,
     )
     write_durably(folder.management / "broker.config", config.to_bytes())
     bundle = broker_bundle(administrator)
@@ -137,7 +150,8 @@ def monitor_of(node: Path) -> MonitorProcess:
     """
     administrator = PublicIdentity.from_bytes((node / "administrator").read_bytes())
     return start_monitor(
-        device=node / "device",
+        device=node / DEVICE,
+        kind=kind_of(node),
         socket=node / "monitor.sock",
         administrator=administrator.sign,
         program=PROGRAM,
@@ -181,7 +195,9 @@ def _describe(
             message = "the broker's greeting holds something other than bytes"
             raise Malformed(message)
         evidence = Evidence(
-            kind=KIND, platform=host.platform_evidence(nonce), app=report
+            kind=kind_of(folder.management),
+            platform=host.platform_evidence(nonce),
+            app=report,
         )
     platform, app = verify_evidence(evidence, Endorsements(config.roots, ()), now=now)
     if app is None:
@@ -193,7 +209,7 @@ def _describe(
         suite=config.suite,
         origin=config.origin,
         administrator=administrator,
-        kind=KIND,
+        kind=platform.kind,
         roots=config.roots,
         broker=app.measurement.hex(),
         config=row.digest(config.to_bytes()),

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs the two kinds of node until they are told to stop."""
+"""Runs the two kinds of node, and the attestation service, until told to stop."""
 
 import socket
 import threading
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,13 +14,16 @@ from strongroom.application.cleanroom.room import Room
 from strongroom.core.codec.signed import peek_record
 from strongroom.errors import StrongroomError
 from strongroom.node.attendance import Attendance, Told
+from strongroom.node.attestation_app import create_attestation_app
 from strongroom.node.clockwork import Clockwork
 from strongroom.node.compute import ComputeNode
 from strongroom.node.launch import LaunchPolicies
 from strongroom.node.management import ManagementNode
-from strongroom.node.provision import KIND, RoomFolder, broker_host, monitor_of
+from strongroom.node.provision import RoomFolder, broker_host, monitor_of
+from strongroom.node.roots import kind_of
 from strongroom.node.service import create_app
 from strongroom.node.store import Store
+from strongroom.node.verifier_folder import VerifierFolder
 from strongroom.node.watch import watched
 from strongroom.services.isolation import Isolation
 
@@ -47,7 +51,27 @@ def run_management(
         ExitStack() as stack,
     ):
         stack.enter_context(Clockwork(host))
-        app = create_app(host, Store(folder.store), signed, policies, KIND)
+        app = create_app(host, Store(folder.store), signed, policies, room.kind)
+        config = uvicorn.Config(app, host=address, port=port, log_level="warning")
+        _Server(config, ready).run()
+
+
+def run_attestation(
+    folder: VerifierFolder,
+    passphrase: bytes,
+    address: str,
+    port: int,
+    ready: Callable[[], None],
+) -> None:
+    """Serve an attestation service until SIGINT or SIGTERM; calls `ready` once it does.
+
+    Raises:
+        NotFound: no service was set up there.
+        Refused: a wrong passphrase.
+        Conflict: the service runs already.
+    """
+    with folder.open(passphrase, lambda: int(time.time())) as service:
+        app = create_attestation_app(service)
         config = uvicorn.Config(app, host=address, port=port, log_level="warning")
         _Server(config, ready).run()
 
@@ -82,6 +106,7 @@ def run_compute(
     Raises:
         Misconfigured: the machine cannot isolate enclaves.
     """
+    kind = kind_of(node)
     with (
         monitor_of(node) as monitor,
         watched(monitor),
@@ -89,11 +114,11 @@ def run_compute(
         ExitStack() as stack,
     ):
         management = ManagementNode(url)
-        attendance = stack.enter_context(Attendance(management, isolation, KIND, told))
+        attendance = stack.enter_context(Attendance(management, isolation, kind, told))
         agent = ComputeNode(
             management,
             isolation,
-            KIND,
+            kind,
             Store(store) if store else None,
             node / "cache",
         )

@@ -12,33 +12,20 @@ from fastapi.responses import FileResponse
 from starlette.concurrency import run_in_threadpool
 
 from strongroom.application.broker import Method
-from strongroom.core.codec import cbor
 from strongroom.core.rats import Evidence
-from strongroom.errors import (
-    LimitReached,
-    Malformed,
-    NotFound,
-    Refused,
-    StrongroomError,
-    Unavailable,
-)
+from strongroom.errors import Malformed, StrongroomError
 from strongroom.node.broker_host import BrokerHost
 from strongroom.node.launch import LaunchPolicies
 from strongroom.node.leases import Leases
+from strongroom.node.replies import CBOR, body_map, error_response, reply
 from strongroom.node.store import Kind, Store
 
-CBOR = "application/cbor"
 Act = Callable[[str, int, dict[str, object]], dict[str, object]]
 MAX_BODY_BYTES = 8 << 20
+BROKER = "broker"
+"""Names the broker's own enclave, whatever its id is at the moment."""
 POLL_S = 2.0
 """How long a compute node's question for work may wait for an answer."""
-_STATUS: dict[type[StrongroomError], int] = {
-    Malformed: 400,
-    Refused: 403,
-    NotFound: 404,
-    LimitReached: 413,
-    Unavailable: 503,
-}
 
 
 def create_app(
@@ -55,38 +42,12 @@ def create_app(
     """
     app = FastAPI(title="Strongroom management node", docs_url=None, redoc_url=None)
     leases = Leases(host)
-    app.add_exception_handler(StrongroomError, _error_response)
+    app.add_exception_handler(StrongroomError, error_response)
     _add_public_paths(app, host, room, policies, kind)
     _add_message_path(app, host, leases)
     _add_store_paths(app, store)
     _add_node_paths(app, host, leases)
     return app
-
-
-async def _error_response(_: Request, error: Exception) -> Response:
-    value = error.to_value() if isinstance(error, StrongroomError) else {}
-    status = next(
-        (code for kind, code in _STATUS.items() if isinstance(error, kind)), 409
-    )
-    return Response(cbor.encode(value), status, media_type=CBOR)
-
-
-def _reply(value: object) -> Response:
-    return Response(cbor.encode(value), media_type=CBOR)
-
-
-async def _body(request: Request) -> dict[str, object]:
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > MAX_BODY_BYTES:
-            message = f"a message is at most {MAX_BODY_BYTES} bytes"
-            raise LimitReached(message)
-    value = cbor.decode(bytes(body))
-    if not isinstance(value, dict):
-        message = "a message is a CBOR map"
-        raise Malformed(message)
-    return value
 
 
 def _nonce(text: str) -> bytes:
@@ -95,6 +56,10 @@ def _nonce(text: str) -> bytes:
     except ValueError as error:
         message = "a nonce is written in hex"
         raise Malformed(message) from error
+
+
+def _enclave(text: str) -> bytes | None:
+    return None if text == BROKER else _nonce(text)
 
 
 def _add_public_paths(
@@ -111,7 +76,15 @@ def _add_public_paths(
         evidence = Evidence(
             kind=kind, platform=host.platform_evidence(fresh), app=_bytes(answer["app"])
         )
-        return _reply({"public": answer["public"], "evidence": evidence.to_bytes()})
+        return reply({"public": answer["public"], "evidence": evidence.to_bytes()})
+
+    @app.get("/v1/evidence")
+    def evidence(nonce: str = "", enclave: str = "") -> Response:
+        """Return the platform's evidence, with the monitor's report of an enclave."""
+        fresh = _nonce(nonce)
+        report = host.report(_enclave(enclave), fresh) if enclave else b""
+        found = Evidence(kind=kind, platform=host.platform_evidence(fresh), app=report)
+        return reply({"evidence": found.to_bytes()})
 
     @app.get("/v1/log/{path:path}")
     def log(path: str) -> Response:
@@ -125,26 +98,26 @@ def _add_public_paths(
     @app.put("/v1/launch-policy")
     async def put_launch_policy(request: Request) -> Response:
         policies.put(await request.body())
-        return _reply({})
+        return reply({})
 
 
 def _add_message_path(app: FastAPI, host: BrokerHost, leases: Leases) -> None:
     @app.post("/v1/messages")
     async def message(request: Request) -> Response:
-        value = await _body(request)
+        value = await body_map(request, MAX_BODY_BYTES)
         answer = await run_in_threadpool(
             host.call, Method.MESSAGE, {"box": value.get("box")}
         )
         if answer["tickets"]:
             leases.announce()
-        return _reply({"box": answer["box"]})
+        return reply({"box": answer["box"]})
 
 
 def _add_store_paths(app: FastAPI, store: Store) -> None:
     def paths(kind: Kind) -> None:
         @app.put(f"/v1/{kind}/{{name}}")
         async def put(name: str, request: Request) -> Response:
-            return _reply({"length": await store.put(kind, name, request.stream())})
+            return reply({"length": await store.put(kind, name, request.stream())})
 
         @app.get(f"/v1/{kind}/{{name}}")
         async def get(name: str) -> Response:
@@ -158,16 +131,16 @@ def _add_store_paths(app: FastAPI, store: Store) -> None:
 def _add_node_paths(app: FastAPI, host: BrokerHost, leases: Leases) -> None:
     @app.post("/v1/tickets")
     def tickets() -> Response:
-        return _reply({"tickets": leases.take(POLL_S)})
+        return reply({"tickets": leases.take(POLL_S)})
 
     @app.post("/v1/nodes/challenge")
     def challenge() -> Response:
-        return _reply(host.call(Method.CHALLENGE, {}))
+        return reply(host.call(Method.CHALLENGE, {}))
 
     @app.post("/v1/nodes/check-in")
     async def check_in(request: Request) -> Response:
-        value = await _body(request)
-        return _reply(await run_in_threadpool(host.call, Method.CHECK_IN, value))
+        value = await body_map(request, MAX_BODY_BYTES)
+        return reply(await run_in_threadpool(host.call, Method.CHECK_IN, value))
 
     for path, act in _attempt_acts(host, leases).items():
         app.post(f"/v1/attempts/{{task}}/{{number}}/{path}")(_attempt_path(act))
@@ -199,8 +172,8 @@ def _attempt_acts(host: BrokerHost, leases: Leases) -> dict[str, Act]:
 
 def _attempt_path(act: Act) -> Callable[[str, int, Request], Awaitable[Response]]:
     async def handle(task: str, number: int, request: Request) -> Response:
-        value = await _body(request)
-        return _reply(await run_in_threadpool(act, task, number, value))
+        value = await body_map(request, MAX_BODY_BYTES)
+        return reply(await run_in_threadpool(act, task, number, value))
 
     return handle
 

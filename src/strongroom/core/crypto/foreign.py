@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from strongroom.core.crypto import points, sm2, sm2key
 from strongroom.core.crypto.buffers import Buffer
+from strongroom.core.crypto.hashing import SM3
 from strongroom.errors import Malformed
 
 Curve = Literal["P-256", "P-384", "P-521"]
@@ -34,6 +35,8 @@ _HASHES: dict[str, hashes.HashAlgorithm] = {
 _ECDSA = {name: ec.ECDSA(algorithm) for name, algorithm in _HASHES.items()}
 _PKCS1 = padding.PKCS1v15()
 _SM2_HALF = 32
+_SM2_SPKI = bytes.fromhex("3059301306072a8648ce3d020106082a811ccf5501822d034200")
+"""SEQUENCE { SEQUENCE { ecPublicKey, sm2p256v1 }, BIT STRING } before 65 bytes."""
 _MIN_RSA_BITS, _MAX_RSA_BITS = 2048, 8192
 
 _Key = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
@@ -199,12 +202,28 @@ class ForeignSm2Key:
 
     def signed_raw(self, r_s: bytes, data: Buffer) -> bool:
         """Whether `r_s`, two big-endian halves of 32 bytes, is this key's."""
-        if len(r_s) != 2 * _SM2_HALF:
-            return False
-        r, s = (
-            int.from_bytes(part, "big") for part in (r_s[:_SM2_HALF], r_s[_SM2_HALF:])
-        )
-        return sm2.verify(self._key, encode_dss_signature(r, s), data, self.identity)
+        der = _sm2_der(r_s)
+        return bool(der) and sm2.verify(self._key, der, data, self.identity)
+
+    def signed_plain(self, r_s: bytes, data: Buffer) -> bool:
+        """Whether `r_s` is this key's over SM3 of `data` alone, as TPMs sign.
+
+        GB/T 32918.2 has a digest of ID and key before it (ZA); a TPM has no ID.
+        """
+        der = _sm2_der(r_s)
+        return bool(der) and sm2.verify_digest(self._key, der, SM3.digest(data))
+
+    @cached_property
+    def spki(self) -> bytes:
+        """The SubjectPublicKeyInfo (GB/T 35276), in DER."""
+        return _SM2_SPKI + self.raw
+
+
+def _sm2_der(r_s: bytes) -> bytes:
+    if len(r_s) != 2 * _SM2_HALF:
+        return b""
+    r, s = (int.from_bytes(part, "big") for part in (r_s[:_SM2_HALF], r_s[_SM2_HALF:]))
+    return encode_dss_signature(r, s)
 
 
 _NO_KEY = "this is not a public key that evidence is verified with"

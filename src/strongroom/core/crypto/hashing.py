@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Hash, HMAC (RFC 2104) and HKDF (RFC 5869) over one digest.
 
-`SM3` is GB/T 32905 (ISO/IEC 10118-3), `SHA384` is FIPS 180-4.
+`SM3` is GB/T 32905 (ISO/IEC 10118-3), `SHA256` and `SHA384` are FIPS 180-4.
 """
 
 from dataclasses import dataclass
@@ -99,4 +99,6 @@ class Hashing:
 
 
 SM3 = Hashing(hashes.SM3())
+SHA256 = Hashing(hashes.SHA256())
+"""For structures of other people, of no suite: TPM 2.0."""
 SHA384 = Hashing(hashes.SHA384())

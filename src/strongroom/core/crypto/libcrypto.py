@@ -50,6 +50,8 @@ _PROTOTYPES = {
     "EVP_DigestSign": (INT, (POINTER, POINTER, POINTER, POINTER, SIZE)),
     "EVP_DigestVerifyInit": (INT, (POINTER,) * 5),
     "EVP_DigestVerify": (INT, (POINTER, POINTER, SIZE, POINTER, SIZE)),
+    "EVP_PKEY_verify_init": (INT, (POINTER,)),
+    "EVP_PKEY_verify": (INT, (POINTER, POINTER, SIZE, POINTER, SIZE)),
     "EVP_PKEY_encrypt_init": (INT, (POINTER,)),
     "EVP_PKEY_encrypt": (INT, (POINTER, POINTER, POINTER, POINTER, SIZE)),
     "EVP_PKEY_decrypt_init": (INT, (POINTER,)),

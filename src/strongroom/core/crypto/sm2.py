@@ -66,6 +66,26 @@ def verify(
     return valid
 
 
+def verify_digest(key: Key, signature: bytes, digest: bytes) -> bool:
+    """Return whether `signature` is a strict DER signature of e = `digest`.
+
+    For those who sign without ZA, as TPMs do: they know no ID of a signer. Nothing
+    of ours is signed so.
+    """
+    library = libcrypto()
+    with _key_context(key) as context:
+        valid: bool = (
+            library.EVP_PKEY_verify_init(context) == 1
+            and library.EVP_PKEY_verify(
+                context, signature, len(signature), digest, len(digest)
+            )
+            == 1
+        )
+    if not valid:
+        library.ERR_clear_error()
+    return valid
+
+
 def encrypt(key: Key, plaintext: Buffer) -> bytes:
     """Return C1 || C3 || C2 (GB/T 32918.4) of a `plaintext` of at most 64 bytes."""
     library, length = libcrypto(), ctypes.c_size_t(size(plaintext) + 128)

@@ -10,19 +10,28 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
+from typing import TypeAlias
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from cryptography.utils import CryptographyDeprecationWarning
 
-from strongroom.core.crypto.foreign import ForeignKey
+from strongroom.core.crypto.foreign import Digest, ForeignKey
 from strongroom.errors import Malformed
+
+Parts: TypeAlias = tuple[tuple[str, str], ...]
+"""A distinguished name as (object id, text) of each of its parts, sorted."""
 
 MAX_CERTIFICATE_BYTES = 64 << 10
 MAX_CRL_BYTES = 16 << 20
 _PEM_BEGIN = b"-----BEGIN "
+_SEQUENCE, _LONG_FORM = b"\x30", b"\x80"
+_DIGESTS: dict[str, Digest] = {
+    "sha256": "sha256",
+    "sha384": "sha384",
+    "sha512": "sha512",
+}
 _WEAK = {"md5", "sha1", "sha224"}
 _FOREIGN_ERRORS = (
     ValueError,
@@ -50,8 +59,9 @@ class Certificate:
             message = f"a certificate of more than {MAX_CERTIFICATE_BYTES} bytes"
             raise Malformed(message)
         self.der = der
-        with _rfc5280():
-            self._x509, self.serial = _load(der)
+        with _rfc5280(), _quietly():
+            self._x509 = x509.load_der_x509_certificate(der)
+            self.serial = self._x509.serial_number
             self.subject = self._x509.subject.public_bytes()
             self.issuer = self._x509.issuer.public_bytes()
             self.not_before = _unix(self._x509.not_valid_before_utc)
@@ -88,7 +98,9 @@ class Certificate:
         Raises:
             Malformed: something in it is not a certificate.
         """
-        if _PEM_BEGIN not in data:
+        # A certificate in DER may hold others in PEM (RA-TLS); no text begins like it.
+        is_der = data[:1] == _SEQUENCE and data[1:2] >= _LONG_FORM
+        if is_der or _PEM_BEGIN not in data:
             return (cls(data),)
         with _rfc5280(), _quietly():
             loaded = x509.load_pem_x509_certificates(data)
@@ -120,6 +132,16 @@ class Certificate:
             return self._x509.subject.rfc4514_string()
 
     @cached_property
+    def subject_parts(self) -> Parts:
+        """The parts of the subject, in no order."""
+        return _parts(self._x509.subject)
+
+    @cached_property
+    def issuer_parts(self) -> Parts:
+        """The parts of the issuer's name, in no order."""
+        return _parts(self._x509.issuer)
+
+    @cached_property
     def crl_urls(self) -> tuple[str, ...]:
         """Where its issuer says the revocation list is; never fetched from here."""
         points = next(
@@ -135,6 +157,16 @@ class Certificate:
             for point in points
             for name in point.full_name or ()
             if isinstance(name, x509.UniformResourceIdentifier)
+        )
+
+    @cached_property
+    def extended_key_usages(self) -> tuple[str, ...]:
+        """Object ids of what its key is for; none where it does not say."""
+        return tuple(
+            usage.dotted_string
+            for each in self._extensions
+            if isinstance(each.value, x509.ExtendedKeyUsage)
+            for usage in each.value
         )
 
     @cached_property
@@ -168,6 +200,22 @@ class Certificate:
             return False
         return True
 
+    def bears_signature_of(self, issuer: "Certificate") -> bool:
+        """Whether the signature is `issuer`'s, whatever name is given as the issuer's.
+
+        For vendors who write one name in two ways; compare the parts of the names.
+        """
+        with _rfc5280():
+            signature, data = self._x509.signature, self._x509.tbs_certificate_bytes
+            algorithm = self._x509.signature_hash_algorithm
+            parameters = self._x509.signature_algorithm_parameters
+        digest = _DIGESTS.get(algorithm.name) if algorithm else None
+        if digest is None:
+            return False
+        if isinstance(parameters, padding.PSS):
+            return issuer.public_key.signed_pss(signature, data, digest)
+        return issuer.public_key.signed(signature, data, digest)
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Certificate) and other.der == self.der
 
@@ -190,7 +238,7 @@ class RevocationList:
         if len(der) > MAX_CRL_BYTES:
             message = f"a revocation list of more than {MAX_CRL_BYTES} bytes"
             raise Malformed(message)
-        with _rfc5280():
+        with _rfc5280(), _quietly():
             self._crl = x509.load_der_x509_crl(der)
             self.issuer = self._crl.issuer.public_bytes()
             self.this_update = _unix(self._crl.last_update_utc)
@@ -217,13 +265,22 @@ class RevocationList:
 
     def is_signed_by(self, issuer: Certificate) -> bool:
         """Whether `issuer` is who it names, and its signature the issuer's."""
-        if self.issuer != issuer.subject or _weak(self._crl):
+        return self.issuer == issuer.subject and self.bears_signature_of(issuer)
+
+    def bears_signature_of(self, issuer: Certificate) -> bool:
+        """Whether the signature is `issuer`'s, as `Certificate.bears_signature_of`."""
+        if _weak(self._crl):
             return False
         try:
             key = issuer._x509.public_key()  # noqa: SLF001 - same module
             return self._holds(key)
         except (InvalidSignature, *_FOREIGN_ERRORS):
             return False
+
+    @cached_property
+    def issuer_parts(self) -> Parts:
+        """The parts of the name of who signed it, in no order."""
+        return _parts(self._crl.issuer)
 
     def _holds(self, key: object) -> bool:
         if not isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
@@ -246,21 +303,19 @@ class RevocationList:
         return found is not None
 
 
-def _load(der: bytes) -> tuple[x509.Certificate, int]:
-    """Return the certificate and its number.
-
-    Every VCEK of AMD's has the number 0, which RFC 5280 forbids and `cryptography`
-    warns of: nothing that anyone here could mend.
-    """
-    with _quietly():
-        certificate = x509.load_der_x509_certificate(der)
-        return certificate, certificate.serial_number
+def _parts(name: x509.Name) -> Parts:
+    return tuple(sorted((each.oid.dotted_string, str(each.value)) for each in name))
 
 
 @contextmanager
 def _quietly() -> Iterator[None]:
+    """Keep `cryptography` from warning of what nobody here could mend.
+
+    Every VCEK of AMD's has the number 0, which RFC 5280 forbids; names may have parts
+    of lengths that it does not allow. All of its warnings are UserWarnings.
+    """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+        warnings.simplefilter("ignore", UserWarning)
         yield
 
 

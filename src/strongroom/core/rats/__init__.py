@@ -22,6 +22,7 @@ from strongroom.core.rats.hardware import (
 )
 from strongroom.core.rats.policy import (
     HARDWARE_KINDS,
+    KINDS_BY_NAME,
     AppraisalPolicy,
     AppRule,
     ReferenceValues,
@@ -30,11 +31,12 @@ from strongroom.core.rats.policy import (
 )
 from strongroom.core.rats.registers import REGISTERS, Event, Register
 from strongroom.core.rats.results import AttestationResult, TrustVector
-from strongroom.core.rats.roles import Call, EnclaveGate, RootOfTrust
+from strongroom.core.rats.roles import Attester, Call, EnclaveGate, RootOfTrust
 from strongroom.core.rats.trust import Trust, Verified
 
 __all__ = [
     "HARDWARE_KINDS",
+    "KINDS_BY_NAME",
     "LOCKS",
     "REGISTERS",
     "AppClaims",
@@ -42,6 +44,7 @@ __all__ = [
     "AppRule",
     "AppraisalPolicy",
     "AttestationResult",
+    "Attester",
     "Call",
     "Destruction",
     "EnclaveGate",

@@ -9,11 +9,33 @@ nobody verified. This guards against mistakes, not against hostile code in the p
 """
 
 from dataclasses import InitVar, dataclass, fields
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from strongroom.core.crypto import VerifyingKey, suite
+from strongroom.core.rats.proof import Proof, require_proof, vouch
 from strongroom.core.rats.registers import Register
 from strongroom.errors import Malformed
+
+if TYPE_CHECKING:
+    from strongroom.core.rats.hardware import HardwareClaims
+
+__all__ = [
+    "ID_BYTES",
+    "LOCKS",
+    "MAX_COUNT",
+    "MAX_NONCE_BYTES",
+    "MAX_USER_DATA_BYTES",
+    "MIN_NONCE_BYTES",
+    "AppClaims",
+    "AppFacts",
+    "AppFields",
+    "PlatformClaims",
+    "PlatformFacts",
+    "PlatformFields",
+    "Proof",
+    "require_proof",
+    "vouch",
+]
 
 LOCKS = (
     "user-ns",
@@ -38,32 +60,7 @@ MIN_NONCE_BYTES, MAX_NONCE_BYTES = 8, 64
 MAX_USER_DATA_BYTES = 64
 ID_BYTES = 32
 MAX_COUNT = 2**53
-_MAX_TEXTS, _MAX_TEXT = 256, 256
-
-
-class Proof:
-    """Says that the holder has verified what it makes claims from."""
-
-    __slots__ = ()
-
-
-_PROOF = Proof()
-
-
-def vouch() -> Proof:
-    """Return the proof; to be called as the last step of a verification only."""
-    return _PROOF
-
-
-def require_proof(proof: Proof) -> None:
-    """Refuse claims that no verifier made.
-
-    Raises:
-        TypeError: `proof` is not what `vouch` returns.
-    """
-    if proof is not _PROOF:
-        message = "claims are made by the verify functions only (core.rats.claims)"
-        raise TypeError(message)
+_MAX_TEXTS, _MAX_TEXT, _MAX_MODEL = 256, 256, 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +69,8 @@ class PlatformFields:
 
     `device_id` is 32 bytes, `nonce` 8 to 64 bytes as the challenger gave it,
     `issued_at` Unix seconds by the platform's own clock. `locks` are those of the
-    monitor's process. `registers` are in the order of `REGISTERS`.
+    monitor's process. `registers` are in the order of `REGISTERS`. `model` is what
+    the hardware calls itself, which nobody vouches for; "" where the kind says it all.
     """
 
     kind: str
@@ -86,6 +84,7 @@ class PlatformFields:
     nonce: bytes
     issued_at: int
     locks: tuple[str, ...]
+    model: str = ""
 
     def check(self) -> None:
         """Hold the shape of every field.
@@ -93,6 +92,7 @@ class PlatformFields:
         Raises:
             Malformed: names what is wrong.
         """
+        _require_size("model", self.model.encode(), 0, _MAX_MODEL)
         _require_size("device_id", self.device_id, ID_BYTES, ID_BYTES)
         _require_size("nonce", self.nonce, MIN_NONCE_BYTES, MAX_NONCE_BYTES)
         _require_counts(self.firmware_svn, self.boot_count, self.issued_at)
@@ -123,9 +123,12 @@ class PlatformClaims(PlatformFields):
     """Platform facts whose signature, chain and event logs hold.
 
     That they are what a relying party wants (kind, age, firmware, debug, register
-    values) is NOT implied: that is appraisal.
+    values) is NOT implied: that is appraisal. `hardware` are the claims of the
+    hardware that binds the statement, for policies over hardware; None for a
+    platform that signs its own.
     """
 
+    hardware: "HardwareClaims | None" = None
     proof: InitVar[Proof]
 
     def __post_init__(self, proof: Proof) -> None:
@@ -133,10 +136,15 @@ class PlatformClaims(PlatformFields):
         self.check()
 
     @classmethod
-    def of(cls, facts: PlatformFacts, proof: Proof) -> Self:
+    def of(
+        cls,
+        facts: PlatformFacts,
+        proof: Proof,
+        hardware: "HardwareClaims | None" = None,
+    ) -> Self:
         """Return the claims that `facts` become once they are verified."""
         values = {each.name: getattr(facts, each.name) for each in fields(facts)}
-        return cls(**values, proof=proof)
+        return cls(**values, hardware=hardware, proof=proof)
 
 
 @dataclass(frozen=True, kw_only=True)

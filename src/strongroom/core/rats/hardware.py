@@ -13,7 +13,7 @@ from dataclasses import InitVar, dataclass, field
 from typing import Literal, TypeAlias
 
 from strongroom.core.codec.record import Record
-from strongroom.core.rats.claims import Proof, require_proof
+from strongroom.core.rats.proof import Proof, require_proof
 from strongroom.errors import Malformed
 
 MAX_PARTS, MAX_PART_BYTES = 16, 16 << 20

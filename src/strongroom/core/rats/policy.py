@@ -13,8 +13,22 @@ from strongroom.core.rats.claims import LOCKS
 from strongroom.core.rats.registers import REGISTERS
 from strongroom.errors import Malformed
 
-HARDWARE_KINDS = ("cca", "csv", "nitro", "sev-snp", "sgx", "tdx", "tpm")
-"""What a policy accepts unless it says otherwise; never "simulated"."""
+HARDWARE_KINDS = (
+    "arm-cca",
+    "az-snp-vtpm",
+    "az-tdx-vtpm",
+    "hygon-csv",
+    "nitro",
+    "sev-snp",
+    "sgx",
+    "tdx",
+)
+"""What a policy accepts unless it says otherwise: hardware that shields memory from
+the machine's operator, by the names that evidence has (hardware.registry)."""
+
+KINDS_BY_NAME = ("simulated", "tpm2")
+"""What a policy accepts only if it names it: a simulated platform proves nothing about
+hardware; a TPM measures what was started, but shields no memory."""
 
 _NOT_CHECKED = "not checked: "
 

@@ -2,11 +2,12 @@
 """Attestation results as EAR claims (draft-ietf-rats-ear-04, AR4SI trust vector).
 
 A result is made by appraisal only, like claims by verification. It is a value for
-the relying party in this process; whoever passes it on signs it.
+the relying party in this process; what a verifier signs for others is `ear.Ear`.
 """
 
 import base64
 import json
+from collections.abc import Iterable
 from dataclasses import InitVar, asdict, dataclass
 from typing import Literal
 
@@ -17,13 +18,19 @@ from strongroom.errors import Finding
 Status = Literal["affirming", "warning", "contraindicated"]
 
 EAR_PROFILE = "tag:ietf.org,2026:rats/ear#04"
-_DEVELOPER, _BUILD = "strongroom", "strongroom.services.attestation/1"
+VERIFIER_ID = {"developer": "strongroom", "build": "strongroom.services.attestation/1"}
 _SUBMODULE = "strongroom"
 
 _IAT, _EAT_NONCE, _EAT_PROFILE, _SUBMODS = 6, 10, 265, 266
 _STATUS, _VECTOR, _POLICY_IDS, _VERIFIER_ID = 1000, 1001, 1003, 1004
 _FINDINGS, _UNCHECKED = -70350, -70351
-_TIERS: dict[Status, int] = {"affirming": 2, "warning": 32, "contraindicated": 96}
+TIERS: dict[Status, int] = {"affirming": 2, "warning": 32, "contraindicated": 96}
+"""Each status with its number in CBOR and the lowest claim of its tier, best first."""
+
+
+def worst(statuses: Iterable[Status]) -> Status:
+    """Return the worst of one or more statuses."""
+    return max(statuses, key=TIERS.__getitem__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,12 +51,26 @@ class TrustVector:
     sourced_data: int
 
     @property
+    def values(self) -> tuple[int, ...]:
+        """The claims by their number in CBOR."""
+        return (
+            self.instance_identity,
+            self.configuration,
+            self.executables,
+            self.file_system,
+            self.hardware,
+            self.runtime_opaque,
+            self.storage_opaque,
+            self.sourced_data,
+        )
+
+    @property
     def status(self) -> Status:
         """The worst tier of any claim."""
-        worst = max(asdict(self).values())
-        if worst >= _TIERS["contraindicated"]:
+        highest = max(self.values)
+        if highest >= TIERS["contraindicated"]:
             return "contraindicated"
-        return "warning" if worst >= _TIERS["warning"] else "affirming"
+        return "warning" if highest >= TIERS["warning"] else "affirming"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,9 +102,9 @@ class AttestationResult:
 
     def to_cbor(self) -> bytes:
         """Return the EAR claims set with integer labels (CWT)."""
-        vector = enumerate(asdict(self.vector).values())
+        vector = enumerate(self.vector.values)
         submodule: dict[int, object] = {
-            _STATUS: _TIERS[self.status],
+            _STATUS: TIERS[self.status],
             _VECTOR: dict(vector),
             _POLICY_IDS: [self.policy_id],
             _FINDINGS: self._finding_maps(),
@@ -94,7 +115,7 @@ class AttestationResult:
                 _EAT_PROFILE: EAR_PROFILE,
                 _IAT: self.issued_at,
                 _EAT_NONCE: self.nonce,
-                _VERIFIER_ID: {0: _DEVELOPER, 1: _BUILD},
+                _VERIFIER_ID: dict(enumerate(VERIFIER_ID.values())),
                 _SUBMODS: {_SUBMODULE: submodule},
             }
         )
@@ -116,7 +137,7 @@ class AttestationResult:
             "eat_profile": EAR_PROFILE,
             "iat": self.issued_at,
             "eat_nonce": nonce,
-            "ear_verifier_id": {"developer": _DEVELOPER, "build": _BUILD},
+            "ear_verifier_id": VERIFIER_ID,
             "submods": {_SUBMODULE: submodule},
         }
         return json.dumps(claims, sort_keys=True, separators=(",", ":"))

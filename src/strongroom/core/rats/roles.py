@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from strongroom.core.crypto import SecretBuffer, VerifyingKey
+from strongroom.core.rats.hardware import HardwareEvidence
 from strongroom.core.rats.registers import Register
 from strongroom.errors import StrongroomError
 
@@ -46,6 +47,31 @@ class RootOfTrust(Protocol):
 
     def close(self) -> None:
         """Wipe every key; nothing works afterwards."""
+
+
+class Attester(Protocol):
+    """What makes evidence about the machine that it runs on (RFC 9334 Attester)."""
+
+    @property
+    def kind(self) -> str:
+        """The kind of its evidence, as in `HardwareEvidence.kind`."""
+
+    def collect(self, bound: bytes) -> HardwareEvidence:
+        """Return fresh evidence that binds `bound`.
+
+        Args:
+            bound: what the kind binds: report data or a realm challenge of 64
+                bytes, or a nonce of the length that the kind takes.
+
+        Raises:
+            Malformed: `bound` has a length that the kind does not bind.
+            Misconfigured: this machine is not of the kind, or the user may not ask;
+                the message names the file and what to do.
+            Unavailable: the device did not answer; the same may succeed later.
+        """
+
+    def missing(self) -> str:
+        """Return why `collect` cannot succeed on this machine, or "" if it can."""
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,8 @@
 
 abi           layout of its evidence          verify    pure verification
 manufacturer  root and intermediate keys      device    keys, registers, counters
-attest        evidence made from the device   rng       health-tested generator
-counters      the durable counters            keys      what the unique key gives
-firmware      what the device measures first  registers the extend-only bank
-files         secret and durable files
+attest        evidence made from the device   keys      what the unique key gives
+firmware      what the device measures first
 
 Its device file is as safe as its owner. It raises the cost of reading keys and proves
 nothing about hardware: policies refuse it unless they accept it by name.

@@ -1,16 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Make the simulated device's evidence: the inverse of verify.py."""
 
-import ctypes
-from pathlib import Path
-
 from strongroom.core.codec import cose
 from strongroom.core.crypto import SigningKey
 from strongroom.core.rats import PlatformFacts
 from strongroom.hardware.simulated.abi import TYPE, SimulatedEvidence, encode
-
-_PR_GET_DUMPABLE = 3
-_STATUS = Path("/proc/self/status")
 
 
 def make_evidence(
@@ -19,26 +13,3 @@ def make_evidence(
     """Return `facts` signed by the attestation key, with its chain."""
     token = cose.sign1(key, TYPE, encode(facts))
     return SimulatedEvidence(chain=chain, token=token).to_bytes()
-
-
-def process_locks() -> tuple[str, ...]:
-    """Return the locks of this process that the device can see for itself.
-
-    Its own keys are always in secret memory: without it a device does not open.
-    """
-    try:
-        status = dict(
-            line.split(":\t", 1)
-            for line in _STATUS.read_text("utf-8").splitlines()
-            if ":\t" in line
-        )
-    except OSError:
-        status = {}
-    seen = {
-        "no-new-privs": status.get("NoNewPrivs") == "1",
-        "no-capabilities": not int(status.get("CapEff", "1"), 16),
-        "seccomp": status.get("Seccomp") == "2",
-        "not-dumpable": ctypes.CDLL(None).prctl(_PR_GET_DUMPABLE, 0, 0, 0, 0) == 0,
-        "secret-memory": True,
-    }
-    return tuple(name for name, holds in seen.items() if holds)

@@ -19,23 +19,17 @@ from strongroom.core.codec.record import Record
 from strongroom.core.crypto import SecretBuffer, VerifyingKey, suite
 from strongroom.core.rats import Event, PlatformFacts, Register
 from strongroom.errors import Conflict
-from strongroom.hardware.simulated import files
+from strongroom.hardware.parts import files
+from strongroom.hardware.parts.counters import Counters
+from strongroom.hardware.parts.keys import COUNTERS, KEY_BYTES, derive, purpose_key
+from strongroom.hardware.parts.locks import process_locks
+from strongroom.hardware.parts.registers import RegisterBank
+from strongroom.hardware.parts.rng import Generator
 from strongroom.hardware.simulated.abi import KIND
-from strongroom.hardware.simulated.attest import make_evidence, process_locks
-from strongroom.hardware.simulated.counters import Counters
+from strongroom.hardware.simulated.attest import make_evidence
 from strongroom.hardware.simulated.firmware import FIRMWARE_SVN, firmware_event
-from strongroom.hardware.simulated.keys import (
-    APP_ROOT,
-    COUNTERS,
-    KEY_BYTES,
-    PURPOSE,
-    attestation_seed,
-    derive,
-    device_id,
-)
+from strongroom.hardware.simulated.keys import attestation_seed, device_id
 from strongroom.hardware.simulated.manufacturer import SimulatedManufacturer
-from strongroom.hardware.simulated.registers import RegisterBank
-from strongroom.hardware.simulated.rng import Generator
 
 _DEVICE, _DUK, _COUNTERS, _LOCK = "device.cbor", "duk.key", "counters", "lock"
 _BOOTS = "device/boots"
@@ -197,8 +191,7 @@ class SimulatedDevice:
 
         The caller closes them. Every device, context and purpose has its own.
         """
-        with derive(self._suite, self._duk, APP_ROOT, context) as root:
-            return derive(self._suite, root, PURPOSE + purpose)
+        return purpose_key(self._suite, self._duk, purpose, context)
 
     def counter(self, name: str) -> int:
         """Return the monotonic counter called `name`; one never incremented is 0."""

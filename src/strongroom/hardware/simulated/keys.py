@@ -1,26 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the device unique key gives, each under a label of its own (HW-3, KM-3)."""
+"""What the simulated device's unique key gives besides the keys of apps (HW-3)."""
 
-from strongroom.core.codec import cbor
 from strongroom.core.crypto import SecretBuffer, Suite
+from strongroom.hardware.parts.keys import derive
 
-KEY_BYTES = 32
-COUNTERS, APP_ROOT, PURPOSE = "counters", "app-root", "purpose:"
 _ATTESTATION, _DEVICE_ID = "attestation-key", "device-id"
-
-
-def derive(
-    row: Suite,
-    key: SecretBuffer,
-    label: str,
-    context: bytes = b"",
-    size: int = KEY_BYTES,
-) -> SecretBuffer:
-    """Return HKDF(key, [suite, label, context]) straight into secret memory."""
-    info = cbor.encode(["strongroom/device/v1", row.id, label, context])
-    out = SecretBuffer(size)
-    row.hkdf_into(key.view, info=info, out=out.view)
-    return out
 
 
 def attestation_seed(row: Suite, duk: SecretBuffer) -> SecretBuffer:

@@ -16,9 +16,9 @@ from strongroom.core.codec.keys import PublicKey
 from strongroom.core.codec.record import Record
 from strongroom.core.crypto import SecretBuffer, VerifyingKey, suite
 from strongroom.errors import Conflict
-from strongroom.hardware.simulated import files
+from strongroom.hardware.parts import files
+from strongroom.hardware.parts.rng import Generator
 from strongroom.hardware.simulated.abi import subject
-from strongroom.hardware.simulated.rng import Generator
 
 ROOT = "Strongroom SIMULATED device root"
 INTERMEDIATE = "Strongroom SIMULATED device manufacturer"

@@ -5,7 +5,7 @@ from strongroom.core.codec import cose, cwt
 from strongroom.core.rats import Endorsements, PlatformClaims, PlatformFacts
 from strongroom.core.rats.claims import vouch
 from strongroom.core.rats.eat import check_clock
-from strongroom.core.rats.registers import REGISTERS, replay
+from strongroom.core.rats.statement import require_replay
 from strongroom.errors import Untrusted
 from strongroom.hardware.simulated.abi import (
     TYPE,
@@ -52,8 +52,7 @@ def verify(evidence: bytes, endorsements: Endorsements, now: int) -> PlatformCla
     envelope.verify(leaf.public_key.verifying(), TYPE)
     _check_device(facts, leaf)
     # 6
-    for name in REGISTERS:
-        _check_register(facts, name)
+    require_replay(facts)
     # 7: `decode` reads no other profile and gives no other kind
     # 8
     check_clock(facts.issued_at, now, _OWNER)
@@ -76,25 +75,4 @@ def _check_device(facts: PlatformFacts, leaf: cwt.Certificate) -> None:
             expected=leaf.subject,
             got=subject(facts.device_id),
             remedy="This is another device's certificate; get the evidence again.",
-        )
-
-
-def _check_register(facts: PlatformFacts, name: str) -> None:
-    register = facts.register(name)
-    if register is None:
-        raise Untrusted.because(
-            rule=f"platform.register.{name}",
-            owner=_OWNER,
-            expected="every register of the device",
-            got=f"no register {name}",
-            remedy="Get the evidence again from the device itself.",
-        )
-    replayed = replay(facts.suite_id, register.events)
-    if replayed != register.value:
-        raise Untrusted.because(
-            rule=f"platform.register.{name}",
-            owner=_OWNER,
-            expected=f"an event log that leads to {register.value.hex()[:16]}",
-            got=f"one that leads to {replayed.hex()[:16]}",
-            remedy="The event log was altered; get the evidence again.",
         )

@@ -21,6 +21,13 @@ def app_findings(
             *_nonce("platform.nonce", platform.nonce, nonce, policy),
             *_absent(policy, user_data),
         ]
+    return application_findings(app, policy, nonce, user_data)
+
+
+def application_findings(
+    app: AppClaims, policy: AppraisalPolicy, nonce: bytes, user_data: bytes | None
+) -> list[Finding]:
+    """Return what about the app is not as wanted, whatever it runs on."""
     return [
         *_nonce("app.nonce", app.nonce, nonce, policy),
         *_identity(app, policy),

@@ -32,9 +32,11 @@ _EXECUTABLES = (
     "app.svn",
     "app.evidence",
 )
-_BY_KIND = {"simulated": (32, 32, 32)}
+_BY_KIND = {"simulated": (32, 32, 32), "tpm2": (32, 32, 32)}
 """hardware, runtime-opaque and storage-opaque (AR4SI section 2.3.4) by kind: a
-simulated platform isolates but neither encrypts memory nor keeps keys in hardware.
+simulated platform isolates but neither encrypts memory nor keeps keys in hardware. A
+TPM does not encrypt memory either; and as its key is pinned and no maker's certificate
+asked for, it may be a program, whose keys are in no hardware.
 A kind comes in here together with its verifier."""
 _UNKNOWN = (97, 0, 0)
 

@@ -1,17 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rules about hardware, the same for every kind: debug, TCB status, what is bound."""
+"""Rules about hardware, the same for every kind: kind, debug, TCB, claims, binding."""
 
 from collections.abc import Iterator
 
 from strongroom.core.crypto import constant_time_equal
 from strongroom.core.rats import HardwareClaims
-from strongroom.core.rats.hardware_policy import HardwarePolicy
+from strongroom.core.rats.hardware_policy import NEVER_ACCEPTED, HardwarePolicy
 from strongroom.errors import Finding
+from strongroom.services.attestation.claim_rules import decide
 from strongroom.services.attestation.platform_rules import shown
+from strongroom.services.attestation.reference_rules import References
+
+_NO_REFERENCES = References()
 
 
 def hardware_findings(
-    claims: HardwareClaims, policy: HardwarePolicy, bound: bytes | None
+    claims: HardwareClaims,
+    policy: HardwarePolicy,
+    bound: bytes | None,
+    references: References = _NO_REFERENCES,
 ) -> tuple[Finding, ...]:
     """Return what about the hardware is not as `policy` wants it.
 
@@ -20,21 +27,48 @@ def hardware_findings(
         policy: what its owner expects; evidence inside evidence is held to it too.
         bound: what the evidence must have bound (nonce, report data); None where
             the caller compares it by other means.
+        references: reference values, and the time that they and exceptions are for;
+            without them rules that need them do not hold.
     """
     findings = [
         finding
-        for each in _all(claims)
-        for finding in (*_debug(each, policy), *_tcb(each, policy))
+        for each in everything(claims)
+        for finding in (
+            *_kind(each, policy, inside=each is not claims),
+            *_debug(each, policy),
+            *_tcb(each, policy, references.now),
+            *_rules(each, policy, references),
+        )
     ]
     if bound is not None:
         findings += _bound(claims, policy, bound)
     return tuple(findings)
 
 
-def _all(claims: HardwareClaims) -> Iterator[HardwareClaims]:
+def everything(claims: HardwareClaims) -> Iterator[HardwareClaims]:
+    """Yield claims, then those of all evidence inside."""
     yield claims
     for inner in claims.inner:
-        yield from _all(inner)
+        yield from everything(inner)
+
+
+def _kind(
+    claims: HardwareClaims, policy: HardwarePolicy, *, inside: bool
+) -> list[Finding]:
+    if policy.accepts(claims.kind, inside=inside):
+        return []
+    accepted = (*policy.kinds, *policy.inner_kinds) if inside else policy.kinds
+    field = "inner_kinds" if inside else "kinds"
+    return [
+        Finding(
+            rule=f"{claims.kind}.kind",
+            owner=policy.owner,
+            expected=f"hardware of kind {' or '.join(accepted)}",
+            got=f"{claims.kind}{' inside other evidence' if inside else ''}",
+            remedy=f"Use hardware that {policy.owner} accepts, or have {claims.kind} "
+            f"added to the policy's {field}.",
+        )
+    ]
 
 
 def _debug(claims: HardwareClaims, policy: HardwarePolicy) -> list[Finding]:
@@ -51,11 +85,18 @@ def _debug(claims: HardwareClaims, policy: HardwarePolicy) -> list[Finding]:
     ]
 
 
-def _tcb(claims: HardwareClaims, policy: HardwarePolicy) -> list[Finding]:
+def _tcb(
+    claims: HardwareClaims, policy: HardwarePolicy, now: int | None
+) -> list[Finding]:
     tcb = claims.tcb
     if tcb is None or tcb.status in policy.tcb_statuses:
         return []
-    reason = "tcb_revoked" if tcb.status == "Revoked" else "tcb_out_of_date"
+    if now is not None and any(
+        each.covers(claims.kind, tcb.status, tcb.advisories, now)
+        for each in policy.tcb_exceptions
+    ):
+        return []
+    reason = "tcb_revoked" if tcb.status == NEVER_ACCEPTED else "tcb_out_of_date"
     advisories = f" ({', '.join(tcb.advisories)})" if tcb.advisories else ""
     return [
         Finding(
@@ -66,6 +107,13 @@ def _tcb(claims: HardwareClaims, policy: HardwarePolicy) -> list[Finding]:
             remedy="Update the platform's firmware and microcode, then attest again.",
         )
     ]
+
+
+def _rules(
+    claims: HardwareClaims, policy: HardwarePolicy, references: References
+) -> list[Finding]:
+    decisions = decide(claims, policy, references)
+    return [each.finding for each in decisions if each.finding is not None]
 
 
 def _bound(

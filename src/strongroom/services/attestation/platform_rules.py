@@ -12,6 +12,17 @@ from strongroom.core.rats.policy import why_not_checked
 from strongroom.errors import Finding
 
 _SHOWN, _MAX_SHOWN = 16, 8
+_BY_NAME = {
+    "simulated": (
+        "A simulated platform proves nothing about hardware. For tests and "
+        "demonstrations"
+    ),
+    "tpm2": (
+        "A TPM proves which software was started, but the operator of the machine can "
+        "read its memory. Where that operator is trusted not to,"
+    ),
+}
+"""Why a kind is accepted by name only, as the beginning of the remedy's sentence."""
 
 
 def shown(value: bytes) -> str:
@@ -54,10 +65,10 @@ def _kind(platform: PlatformClaims, policy: AppraisalPolicy) -> list[Finding]:
     if platform.kind in policy.kinds:
         return []
     remedy = f"Run it on one of these, or add {platform.kind!r} to the policy's kinds."
-    if platform.kind == "simulated":
+    warning = _BY_NAME.get(platform.kind)
+    if warning is not None:
         remedy = (
-            "A simulated platform proves nothing about hardware. For tests and "
-            f"demonstrations {policy.owner} may accept it by name: "
+            f"{warning} {policy.owner} may accept it by name: "
             f"`strongroom room join ROOM --allow {platform.kind}`."
         )
     return [
@@ -65,7 +76,7 @@ def _kind(platform: PlatformClaims, policy: AppraisalPolicy) -> list[Finding]:
             rule="platform.kind",
             owner=policy.owner,
             expected=f"one of {', '.join(policy.kinds)}",
-            got=platform.kind,
+            got=platform.kind + (f" ({platform.model})" if platform.model else ""),
             remedy=remedy,
         )
     ]

@@ -68,6 +68,17 @@ class Isolation:
         """Return fresh platform evidence for a nonce of 8 to 64 bytes (RA-2)."""
         return take(self._link.ask("EVIDENCE", {"nonce": nonce}), "evidence", bytes)
 
+    def report(self, enclave_id: bytes, nonce: bytes) -> bytes:
+        """Return the monitor's report about an enclave, without its help (RA-2).
+
+        It has no user data, so it cannot bind a channel's key.
+
+        Raises:
+            NotFound: no such enclave lives here.
+        """
+        fields = {"enclave_id": enclave_id, "nonce": nonce}
+        return take(self._link.ask("DESCRIBE", fields), "report", bytes)
+
     def create(
         self,
         bundle: bytes,

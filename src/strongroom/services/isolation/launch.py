@@ -75,6 +75,7 @@ def start_monitor(  # noqa: PLR0913 - each is an option of the process, by name
     program: str,
     preload: Sequence[str] = (),
     *,
+    kind: str = "simulated",
     allow_missing: Sequence[str] = (),
     environment: Mapping[str, str] | None = None,
     log: Path | None = None,
@@ -89,6 +90,7 @@ def start_monitor(  # noqa: PLR0913 - each is an option of the process, by name
         administrator: whose launch policies it will take.
         program: the module whose `main(gate, bundle)` runs in enclaves.
         preload: modules that the template loads beforehand.
+        kind: of the device.
         allow_missing: locks that enclaves may start without.
         environment: variables it gets besides the few that it needs.
         log: a file for the log of gate commands.
@@ -103,7 +105,8 @@ def start_monitor(  # noqa: PLR0913 - each is an option of the process, by name
     with tempfile.TemporaryFile() as errors, os.fdopen(ready, "rb") as pipe:
         arguments = [
             *(sys.executable, "-P", "-m", "strongroom.system.monitor"),
-            *("--device", os.fspath(device), "--socket", os.fspath(socket)),
+            *("--device", os.fspath(device), "--kind", kind),
+            *("--socket", os.fspath(socket)),
             *("--administrator", f"/proc/self/fd/{pinned}"),
             *("--program", program, "--preload", ",".join(preload)),
             *("--ready-fd", str(write_end), "--lifeline"),

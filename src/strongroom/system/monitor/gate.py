@@ -112,6 +112,9 @@ COMMANDS: Final[Mapping[int, Command]] = MappingProxyType(
         ),
         4: Command("EVIDENCE", "host", {"nonce": _NONCE}),
         5: Command("DESTROY", "host", {"handle": _HANDLE}),
+        6: Command(
+            "DESCRIBE", "host", {"enclave_id": Field(bytes, 32, 32), "nonce": _NONCE}
+        ),
         # from the monitor to an enclave
         16: Command(
             "START",

@@ -9,11 +9,11 @@ import time
 from collections.abc import Mapping, Sequence
 
 from strongroom.core.codec.keys import PublicKey
-from strongroom.errors import Malformed
+from strongroom.errors import Malformed, NotFound
 from strongroom.system.monitor.admission import Admission
 from strongroom.system.monitor.create import CreateRequest, Creator, Locks, Starter
 from strongroom.system.monitor.registry import Caller, Registry
-from strongroom.system.monitor.requests import Birth, Trunk
+from strongroom.system.monitor.requests import Birth, Trunk, app_report
 
 
 class Monitor:
@@ -60,6 +60,11 @@ class Monitor:
                 return {"payload": answer}
             case "EVIDENCE", {"nonce": bytes() as nonce}:
                 return {"evidence": self._evidence(nonce)}
+            case "DESCRIBE", {
+                "enclave_id": bytes() as enclave_id,
+                "nonce": bytes() as nonce,
+            }:
+                return {"report": self._describe(enclave_id, nonce)}
             case "DESTROY", {"handle": bytes() as handle}:
                 enclave = self._registry.owned(handle, caller)
                 enclave.end("requested")
@@ -106,6 +111,14 @@ class Monitor:
             "measurement": birth.measurement,
             "start_ms": (time.perf_counter() - began) * 1000,
         }
+
+    def _describe(self, enclave_id: bytes, nonce: bytes) -> bytes:
+        """Return a report about an enclave that is not asked itself (RA-2)."""
+        for birth in self._registry.living():
+            if birth.enclave_id == enclave_id:
+                return app_report(self._trunk, birth, nonce, b"")
+        message = f"this monitor runs no enclave {enclave_id.hex()[:16]}"
+        raise NotFound(message)
 
     def _evidence(self, nonce: bytes) -> bytes:
         trunk = self._trunk

@@ -31,10 +31,14 @@ from strongroom.system.monitor.sandbox import probe
 from strongroom.system.monitor.sandbox.syscalls import PR_SET_DUMPABLE, prctl
 from strongroom.system.monitor.serve import GateServer, listen
 
-DEVICES = {"simulated": "strongroom.hardware.simulated.device:SimulatedDevice"}
+DEVICES = {
+    "simulated": "strongroom.hardware.simulated.device:SimulatedDevice",
+    "tpm2": "strongroom.hardware.tpm2.device:TpmDevice",
+}
 """Where each kind of root of trust is; this floor knows their names only."""
 
 _ADMINISTRATOR_BYTES = 64 << 10
+_NONCE_BYTES = 32
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -61,7 +65,9 @@ def run(options: argparse.Namespace) -> None:
     2. Ask which locks this machine has.
     3. Start the template, while this process holds no secret yet.
     4. Power the device on and measure all of it into the registers (BOOT a).
-    5. Make the monitor key in secret memory; open the gate.
+    5. Make the monitor key in secret memory; attest it once, so that a device that
+       binds the key of its boot does so before anybody else can ask for it.
+    6. Open the gate.
 
     Raises:
         StrongroomError: why it cannot serve.
@@ -130,7 +136,11 @@ def _trunk(stack: ExitStack, device: Device) -> Trunk:
     row = suite(device.suite_id)
     seed = stack.enter_context(SecretBuffer(row.sign_seed_bytes))
     seed.fill_random()
-    return Trunk(device, row.signing_key(seed.view, transient=True), _clock)
+    key = row.signing_key(seed.view, transient=True)
+    device.attest(
+        nonce=device.random(_NONCE_BYTES), monitor_key=key.public, now=_clock()
+    )
+    return Trunk(device, key, _clock)
 
 
 def _clock() -> int:

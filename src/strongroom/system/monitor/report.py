@@ -5,9 +5,11 @@ An EAT in COSE_Sign1 by the monitor key, the same on every kind of platform. It 
 worth what the platform evidence is worth that binds that key.
 """
 
+from typing import Protocol
+
 from strongroom.core.codec import cbor, cose
-from strongroom.core.crypto import SigningKey
-from strongroom.core.rats import AppClaims, AppFacts, PlatformClaims
+from strongroom.core.crypto import SigningKey, VerifyingKey
+from strongroom.core.rats import AppClaims, AppFacts
 from strongroom.core.rats.claims import vouch
 from strongroom.core.rats.eat import ClaimsSet, Label, check_clock, dbgstat, media_type
 from strongroom.errors import Malformed, Untrusted
@@ -38,6 +40,21 @@ _LABELS = frozenset(
 )
 
 
+class Vouched(Protocol):
+    """A platform of which it is known which monitor speaks for it.
+
+    `PlatformClaims` are one; so is what an attestation service signed.
+    """
+
+    @property
+    def monitor_key(self) -> VerifyingKey:
+        """The key that the platform binds."""
+
+    @property
+    def suite_id(self) -> str:
+        """The platform's suite."""
+
+
 def encode_app_evidence(key: SigningKey, facts: AppFacts) -> bytes:
     """Return `facts` signed by the monitor's key; `verify_app_evidence` inverts it.
 
@@ -50,7 +67,18 @@ def encode_app_evidence(key: SigningKey, facts: AppFacts) -> bytes:
     return cose.sign1(key, TYPE, _encode(facts))
 
 
-def verify_app_evidence(data: bytes, platform: PlatformClaims, now: int) -> AppClaims:
+def peek_nonce(data: bytes) -> bytes:
+    """Return the nonce that UNVERIFIED app evidence says it answers.
+
+    Only to refuse an old answer before anything else is asked for it.
+
+    Raises:
+        Malformed: no app evidence.
+    """
+    return _decode(cose.Sign1.parse(data).payload).nonce
+
+
+def verify_app_evidence(data: bytes, platform: Vouched, now: int) -> AppClaims:
     """Return what the monitor of a verified platform says about an app.
 
     1. Parse the envelope (RFC 9052) and the claims set (RFC 9711).

@@ -77,7 +77,9 @@ class EnclaveRequests:
             case "REPORT":
                 nonce = _take(fields, "nonce", bytes)
                 user_data = _take(fields, "user_data", bytes)
-                return {"report": self._report(nonce, user_data)}
+                return {
+                    "report": app_report(self._trunk, self._birth, nonce, user_data)
+                }
             case "SEALING_KEY":
                 return {"key": self._vault.sealing_key(_take(fields, "label", str))}
             case "COUNTER":
@@ -94,27 +96,32 @@ class EnclaveRequests:
                 message = f"gate: no answer to {command}"
                 raise Malformed(message)
 
-    def _report(self, nonce: bytes, user_data: bytes) -> bytes:
-        birth, manifest = self._birth, self._birth.manifest
-        facts = AppFacts(
-            enclave_id=birth.enclave_id,
-            measurement=birth.measurement,
-            signer=birth.signer,
-            product=manifest.name,
-            svn=manifest.svn,
-            suite_id=manifest.suite,
-            memory_bytes=birth.memory_bytes,
-            threads=manifest.threads,
-            processes=manifest.processes,
-            debug=False,
-            permissions=_permissions(birth),
-            locks=birth.locks,
-            config=birth.config,
-            nonce=nonce,
-            user_data=user_data,
-            issued_at=self._trunk.clock(),
-        )
-        return encode_app_evidence(self._trunk.key, facts)
+
+def app_report(trunk: Trunk, birth: Birth, nonce: bytes, user_data: bytes) -> bytes:
+    """Return app evidence about an enclave, signed by the monitor (IF-3).
+
+    The enclave asks with user data of its own (RA-1); the host asks without (RA-2).
+    """
+    manifest = birth.manifest
+    facts = AppFacts(
+        enclave_id=birth.enclave_id,
+        measurement=birth.measurement,
+        signer=birth.signer,
+        product=manifest.name,
+        svn=manifest.svn,
+        suite_id=manifest.suite,
+        memory_bytes=birth.memory_bytes,
+        threads=manifest.threads,
+        processes=manifest.processes,
+        debug=False,
+        permissions=_permissions(birth),
+        locks=birth.locks,
+        config=birth.config,
+        nonce=nonce,
+        user_data=user_data,
+        issued_at=trunk.clock(),
+    )
+    return encode_app_evidence(trunk.key, facts)
 
 
 def _permissions(birth: Birth) -> tuple[str, ...]:

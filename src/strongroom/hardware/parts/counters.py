@@ -17,7 +17,7 @@ from pathlib import Path
 
 from strongroom.core.crypto import SecretBuffer, Suite, constant_time_equal
 from strongroom.errors import LimitReached, Misconfigured
-from strongroom.hardware.simulated import files
+from strongroom.hardware.parts import files
 
 _MAGIC = b"SRCOUNT1"
 _ID, _BODY, _TAG = 24, 32, 32
@@ -60,6 +60,12 @@ class Counters:
         """Return the counter called `name`; one never incremented is 0."""
         with self._lock:
             return self._values.get(self._id(name), 0)
+
+    @property
+    def total(self) -> int:
+        """How often any counter was ever incremented."""
+        with self._lock:
+            return sum(self._values.values())
 
     def increment(self, name: str) -> int:
         """Add one; return the new value once it is on the disk.

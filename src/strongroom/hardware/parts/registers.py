@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The device's measurement registers: they start at zero and only ever extend."""
+"""A device's measurement registers: they start at zero and only ever extend."""
 
 import threading
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The device's random generator: the kernel's, under health tests (C-RNG).
+"""A device's random generator under health tests (C-RNG).
 
 Repetition count and adaptive proportion tests of NIST SP 800-90B sections 4.4.1 and
 4.4.2, one sample a byte, at start-up over `STARTUP_SAMPLES` and then on every byte
@@ -75,7 +75,7 @@ class Generator:
     """Random bytes that have passed the health tests; one failure ends it for good.
 
     Args:
-        read: gives that many bytes; the kernel's generator unless a test says else.
+        read: gives that many bytes; the kernel's generator unless the device has one.
         fill: fills secret memory without a copy on the way.
 
     Raises:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files of the device: private, durable, and secret ones never in ordinary memory."""
+"""Files of a device: private, durable, and secret ones never in ordinary memory."""
 
 import os
 import stat

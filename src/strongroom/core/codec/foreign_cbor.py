@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""CBOR of other people's formats (RFC 8949): valid, but not one encoding per value.
+
+Tokens of real hardware choose their own order of keys and widths of integers, so
+`cbor.decode` refuses them. What stays refused: duplicate keys, bytes left over,
+nesting without end, and values that no token has. Nothing here writes.
+"""
+
+import struct
+from typing import Final, NamedTuple, NoReturn, TypeAlias
+
+from strongroom.errors import Malformed
+
+Value: TypeAlias = (
+    "int | float | str | bytes | bool | Tag | list[Value] | dict[Key, Value] | None"
+)
+Key: TypeAlias = int | str | bytes
+
+MAX_BYTES: Final = 1 << 20
+_MAX_DEPTH: Final = 16
+_UNSIGNED, _NEGATIVE, _BYTES, _TEXT, _ARRAY, _MAP, _TAG = range(7)
+_ONE_BYTE, _EIGHT_BYTES, _INDEFINITE = 24, 27, 31
+_BREAK = 0xFF
+_SIMPLE: Final[dict[int, Value]] = {20: False, 21: True, 22: None, 23: None}
+_FLOATS = {25: (">e", 2), 26: (">f", 4), 27: (">d", 8)}
+
+
+class Tag(NamedTuple):
+    """A tagged value."""
+
+    number: int
+    value: Value
+
+
+def decode(data: bytes, what: str = "CBOR", *, indefinite: bool = False) -> Value:
+    """Return the one value that `data` encodes, to its last byte.
+
+    Args:
+        data: up to `MAX_BYTES`.
+        what: names the format in errors.
+        indefinite: whether items may end with a break instead of having a length.
+
+    Raises:
+        Malformed: it is not valid CBOR, has bytes left over, the same key twice in a
+            map, keys that are no integer, text or bytes, or is nested too deep.
+    """
+    if len(data) > MAX_BYTES:
+        message = f"{what}: more than {MAX_BYTES} bytes"
+        raise Malformed(message)
+    reader = _Reader(data, indefinite)
+    try:
+        value = reader.item(_MAX_DEPTH)
+    except (IndexError, struct.error):
+        reader.wrong = "cut short"
+        value = None
+    except (ValueError, TypeError):
+        reader.wrong = reader.wrong or "text that is not UTF-8"
+        value = None
+    if not reader.wrong and reader.position != len(data):
+        reader.wrong = f"{len(data) - reader.position} bytes too many"
+    if reader.wrong:
+        message = f"{what}: {reader.wrong}"
+        raise Malformed(message)
+    return value
+
+
+class _Reader:
+    """Reads one value; `wrong` says why a ValueError was raised, if it knows."""
+
+    __slots__ = ("_data", "_indefinite", "position", "wrong")
+
+    def __init__(self, data: bytes, indefinite: bool) -> None:  # noqa: FBT001 - private
+        self._data, self._indefinite = data, indefinite
+        self.position, self.wrong = 0, ""
+
+    def item(self, depth: int) -> Value:
+        initial = self._data[self.position]
+        self.position += 1
+        major, info = initial >> 5, initial & 31
+        if major > _TAG:
+            return self._simple(info)
+        if info == _INDEFINITE:
+            return self._open_ended(major, depth)
+        number = info if info < _ONE_BYTE else self._number(info)
+        if major < _ARRAY:
+            return self._scalar(major, number)
+        return self._nested(major, number, depth)
+
+    def _scalar(self, major: int, number: int) -> Value:
+        if major == _UNSIGNED:
+            return number
+        if major == _NEGATIVE:
+            return -1 - number
+        taken = self._take(number)
+        return taken if major == _BYTES else taken.decode("utf-8")
+
+    def _nested(self, major: int, number: int, depth: int) -> Value:
+        if not depth:
+            self._refuse("nested too deep")
+        if major == _TAG:
+            return Tag(number, self.item(depth - 1))
+        if number > len(self._data):
+            raise IndexError
+        if major == _ARRAY:
+            return [self.item(depth - 1) for _ in range(number)]
+        found: dict[Key, Value] = {}
+        for _ in range(number):
+            self._entry(found, depth - 1)
+        return found
+
+    def _number(self, info: int) -> int:
+        if info > _EIGHT_BYTES:
+            self._refuse("a reserved length")
+        return int.from_bytes(self._take(1 << (info - _ONE_BYTE)), "big")
+
+    def _take(self, n: int) -> bytes:
+        end = self.position + n
+        if end > len(self._data):
+            raise IndexError
+        taken = self._data[self.position : end]
+        self.position = end
+        return taken
+
+    def _entry(self, found: dict[Key, Value], depth: int) -> None:
+        key = self.item(depth)
+        if not isinstance(key, int | str | bytes) or isinstance(key, bool):
+            self._refuse("a key that is no integer, text or bytes")
+        if key in found:
+            self._refuse(f"the key {key!r} twice")
+        found[key] = self.item(depth)
+
+    def _open_ended(self, major: int, depth: int) -> Value:
+        if not self._indefinite or major not in (_BYTES, _TEXT, _ARRAY, _MAP):
+            self._refuse("an item without its length")
+        if not depth:
+            self._refuse("nested too deep")
+        if major == _MAP:
+            found: dict[Key, Value] = {}
+            while not self._ended():
+                self._entry(found, depth - 1)
+            return found
+        if major == _ARRAY:
+            items: list[Value] = []
+            while not self._ended():
+                items.append(self.item(depth - 1))
+            return items
+        return self._chunks(major)
+
+    def _chunks(self, major: int) -> Value:
+        parts: list[bytes] = []
+        while not self._ended():
+            initial = self._data[self.position]
+            self.position += 1
+            info = initial & 31
+            if initial >> 5 != major or info == _INDEFINITE:
+                self._refuse("a chunk of another type")
+            parts.append(self._take(info if info < _ONE_BYTE else self._number(info)))
+        if major == _BYTES:
+            return b"".join(parts)
+        return "".join([part.decode("utf-8") for part in parts])
+
+    def _ended(self) -> bool:
+        if self._data[self.position] != _BREAK:
+            return False
+        self.position += 1
+        return True
+
+    def _simple(self, info: int) -> Value:
+        if info in _FLOATS:
+            form, n = _FLOATS[info]
+            number: float = struct.unpack(form, self._take(n))[0]
+            return number
+        if info not in _SIMPLE:
+            self._refuse("a simple value that no token has")
+        return _SIMPLE[info]
+
+    def _refuse(self, wrong: str) -> NoReturn:
+        self.wrong = wrong
+        raise ValueError(wrong)

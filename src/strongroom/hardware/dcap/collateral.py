@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Intel's documents and the PCK chain: verified once, remembered while they hold."""
+
+from dataclasses import dataclass
+from hashlib import sha256
+
+from strongroom.core.crypto.x509 import Certificate, RevocationList
+from strongroom.core.rats import Trust, Verified
+from strongroom.hardware.chain import check_revocation, read_all, verify_path
+from strongroom.hardware.dcap.documents import (
+    QeIdentity,
+    Signed,
+    TcbInfo,
+    read_signed,
+)
+from strongroom.hardware.dcap.pck import PckTcb
+from strongroom.hardware.refusal import one_document, refuse
+
+_PLATFORM = "Platform"
+
+
+@dataclass(frozen=True)
+class Documents:
+    """TCB info and QE identity whose signatures, chains and times hold."""
+
+    tcb_info: TcbInfo
+    qe_identity: QeIdentity
+
+
+@dataclass(frozen=True)
+class Pck:
+    """A PCK certificate whose chain holds, and what it says of the processor."""
+
+    certificate: Certificate
+    tcb: PckTcb
+    authority: str
+
+
+@dataclass(frozen=True)
+class _Window:
+    not_before: int
+    not_after: int
+
+
+def documents(kind: str, tee: str, trust: Trust, now: int) -> Documents:
+    """Return the documents of `tee` ("SGX" or "TDX"), verified.
+
+    Raises:
+        Untrusted, Stale, Malformed: one is missing, is not Intel's, is out of its
+            time, or is of the other TEE.
+    """
+
+    def make() -> Verified[Documents]:
+        info, first = _signed(kind, "tcb_info", "tcbInfo", trust, now)
+        identity, second = _signed(kind, "qe_identity", "enclaveIdentity", trust, now)
+        found = Documents(TcbInfo.parse(info.value), QeIdentity.parse(identity.value))
+        for what, each in (
+            ("tcb_info", found.tcb_info),
+            ("qe_identity", found.qe_identity),
+        ):
+            _check_document(kind, what, each, tee, now)
+        begins = (first.not_before, second.not_before, found.tcb_info.issued_at)
+        ends = (first.not_after, second.not_after, found.tcb_info.next_update)
+        return Verified(
+            found,
+            max(*begins, found.qe_identity.issued_at),
+            min(*ends, found.qe_identity.next_update),
+        )
+
+    return trust.once(("dcap.documents", kind, tee), now, make)
+
+
+def pck_of(kind: str, chain: bytes, trust: Trust, now: int) -> Pck:
+    """Return the PCK certificate of a quote, once its chain leads to a root.
+
+    Raises:
+        Untrusted: `missing_endorsement` without a chain; `chain`, `root`, `revoked`.
+        Stale: `expired`.
+        Malformed: something in it is not a certificate.
+    """
+    if not chain:
+        raise refuse(
+            kind,
+            "missing_endorsement",
+            "pck",
+            expected="a quote with its PCK certificate chain (type 5)",
+            got="one without",
+            remedy="Have the platform's quote provider put the chain into quotes.",
+        )
+
+    def make() -> Verified[Pck]:
+        leaf, *pool = Certificate.read_all(chain.rstrip(b"\0"))
+        path = verify_path(kind, "pck", leaf, pool, read_all(trust.roots), now)
+        lists = [
+            RevocationList.read(each)
+            for role in ("pck_crl", "root_ca_crl")
+            for each in (trust.documents(role) or (one_document(trust, kind, role),))
+        ]
+        window = check_revocation(kind, "pck", path, lists, now, required=True)
+        authority = path.certificates[1].name
+        return Verified(
+            Pck(
+                leaf,
+                PckTcb.parse(leaf),
+                "platform" if _PLATFORM in authority else "processor",
+            ),
+            max(path.not_before, window[0]),
+            min(path.not_after, window[1]),
+        )
+
+    return trust.once(("dcap.pck", kind, sha256(chain).digest()), now, make)
+
+
+def _signed(
+    kind: str, role: str, name: str, trust: Trust, now: int
+) -> tuple[Signed, _Window]:
+    document = read_signed(one_document(trust, kind, role), name)
+    chain = one_document(trust, kind, f"{role}_issuer_chain")
+    leaf, *pool = Certificate.read_all(chain)
+    path = verify_path(kind, role, leaf, pool, read_all(trust.roots), now)
+    lists = [
+        RevocationList.read(each)
+        for each in (
+            trust.documents("root_ca_crl")
+            or (one_document(trust, kind, "root_ca_crl"),)
+        )
+    ]
+    window = check_revocation(kind, role, path, lists, now, required=True)
+    if not leaf.public_key.signed_raw(document.signature, document.raw, "sha256"):
+        raise refuse(
+            kind,
+            "signature",
+            role,
+            expected=f"a document signed by {leaf.name}",
+            got="one that is not",
+        )
+    begin = max(path.not_before, window[0])
+    return document, _Window(begin, min(path.not_after, window[1]))
+
+
+def _check_document(
+    kind: str, what: str, each: TcbInfo | QeIdentity, tee: str, now: int
+) -> None:
+    if each.tee != tee:
+        raise refuse(
+            kind,
+            "collateral_mismatch",
+            what,
+            expected=f"a document for {tee}",
+            got=each.tee,
+        )
+    if not each.issued_at <= now <= each.next_update:
+        raise refuse(
+            kind,
+            "expired",
+            what,
+            expected=f"a document that is current at {now}",
+            got=f"one from {each.issued_at} to {each.next_update}",
+        )

@@ -1,0 +1,254 @@
+# SPDX-License-Identifier: Apache-2.0
+"""TCB info and QE identity as Intel's service signs them (PCS API versions 3 and 4).
+
+The signature is over the very bytes of the inner object, so those are cut out of the
+document, not written again.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from strongroom.errors import Malformed
+
+T = TypeVar("T")
+Json = dict[str, object]
+_MAX_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Signed:
+    """The inner object, its exact bytes, and the signature over them (r and s)."""
+
+    value: Json
+    raw: bytes
+    signature: bytes
+
+
+@dataclass(frozen=True)
+class Level:
+    """One TCB level: what it takes, and what it is called."""
+
+    sgx: tuple[int, ...]
+    tdx: tuple[int, ...]
+    svn: int
+    status: str
+    date: int
+    advisories: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ModuleIdentity:
+    """A TDX module that Intel knows, with its own levels."""
+
+    mr_signer: bytes
+    attributes: bytes
+    mask: bytes
+    levels: tuple[Level, ...]
+
+
+@dataclass(frozen=True)
+class TcbInfo:
+    """What Intel says of a family of processors (FMSPC)."""
+
+    tee: str
+    issued_at: int
+    next_update: int
+    fmspc: bytes
+    pce_id: bytes
+    levels: tuple[Level, ...]
+    modules: dict[str, ModuleIdentity]
+
+    @classmethod
+    def parse(cls, value: Json) -> "TcbInfo":
+        """Read the inner object of a TCB info of version 2 or 3.
+
+        Raises:
+            Malformed: it is none.
+        """
+        return _total(lambda: _tcb_info(value), "TCB info")
+
+
+@dataclass(frozen=True)
+class QeIdentity:
+    """What a quoting enclave looks like, and its levels."""
+
+    tee: str
+    issued_at: int
+    next_update: int
+    misc_select: bytes
+    misc_mask: bytes
+    attributes: bytes
+    attributes_mask: bytes
+    mr_signer: bytes
+    isv_prod_id: int
+    levels: tuple[Level, ...]
+
+    @classmethod
+    def parse(cls, value: Json) -> "QeIdentity":
+        """Read the inner object of a QE identity of version 2.
+
+        Raises:
+            Malformed: it is none.
+        """
+        return _total(lambda: _qe_identity(value), "QE identity")
+
+
+def read_signed(data: bytes, name: str) -> Signed:
+    """Read `{"name": {...}, "signature": "..."}`.
+
+    Raises:
+        Malformed: it is none, names a member twice, or is too large.
+    """
+    return _total(lambda: _read_signed(data, name), name)
+
+
+def _read_signed(data: bytes, name: str) -> Signed:
+    if len(data) > _MAX_BYTES:
+        raise ValueError(name)
+    text = data.decode("ascii")
+    document = json.loads(text, object_pairs_hook=_once)
+    if set(document) != {name, "signature"}:
+        raise ValueError(name)
+    begin = text.index("{", text.index(f'"{name}"'))
+    value, end = json.JSONDecoder(object_pairs_hook=_once).raw_decode(text, begin)
+    if value != document[name]:
+        raise ValueError(name)
+    signature = bytes.fromhex(document["signature"])
+    return Signed(value, text[begin:end].encode(), signature)
+
+
+def _once(pairs: Sequence[tuple[str, object]]) -> Json:
+    if len({name for name, _ in pairs}) != len(pairs):
+        message = "a member is named twice"
+        raise ValueError(message)
+    return dict(pairs)
+
+
+def _tcb_info(value: Json) -> TcbInfo:
+    version = value["version"]
+    if version not in (2, 3):
+        raise ValueError(version)
+    modules = {
+        _text(each["id"]): _module(each, _levels(each["tcbLevels"], _module_level))
+        for each in _maps(value.get("tdxModuleIdentities", []))
+    }
+    if "tdxModule" in value:
+        modules["TDX"] = _module(_map(value["tdxModule"]), ())
+    read = _platform_level if version == 3 else _old_platform_level  # noqa: PLR2004
+    return TcbInfo(
+        _text(value.get("id", "SGX")),
+        _time(value["issueDate"]),
+        _time(value["nextUpdate"]),
+        _hex(value["fmspc"]),
+        _hex(value["pceId"]),
+        _levels(value["tcbLevels"], read),
+        modules,
+    )
+
+
+def _qe_identity(value: Json) -> QeIdentity:
+    if value["version"] != 2:  # noqa: PLR2004 - the version this is written for
+        raise ValueError(value["version"])
+    return QeIdentity(
+        {"QE": "SGX", "TD_QE": "TDX"}[_text(value["id"])],
+        _time(value["issueDate"]),
+        _time(value["nextUpdate"]),
+        _hex(value["miscselect"]),
+        _hex(value["miscselectMask"]),
+        _hex(value["attributes"]),
+        _hex(value["attributesMask"]),
+        _hex(value["mrsigner"]),
+        _int(value["isvprodid"]),
+        _levels(value["tcbLevels"], _module_level),
+    )
+
+
+def _module(value: Json, levels: tuple[Level, ...]) -> ModuleIdentity:
+    return ModuleIdentity(
+        _hex(value["mrsigner"]),
+        _hex(value["attributes"]),
+        _hex(value["attributesMask"]),
+        levels,
+    )
+
+
+def _levels(value: object, read: Callable[[Json], Level]) -> tuple[Level, ...]:
+    return tuple(map(read, _maps(value)))
+
+
+def _level(value: Json, sgx: tuple[int, ...], tdx: tuple[int, ...], svn: int) -> Level:
+    return Level(
+        sgx,
+        tdx,
+        svn,
+        _text(value["tcbStatus"]),
+        _time(value["tcbDate"]),
+        tuple(map(_text, _list(value.get("advisoryIDs", [])))),
+    )
+
+
+def _platform_level(value: Json) -> Level:
+    tcb = _map(value["tcb"])
+    sgx = tuple(_int(each["svn"]) for each in _maps(tcb["sgxtcbcomponents"]))
+    tdx = tuple(_int(each["svn"]) for each in _maps(tcb.get("tdxtcbcomponents", [])))
+    if len(sgx) != 16 or len(tdx) not in (0, 16):  # noqa: PLR2004 - components
+        raise ValueError(len(sgx))
+    return _level(value, sgx, tdx, _int(tcb["pcesvn"]))
+
+
+def _old_platform_level(value: Json) -> Level:
+    tcb = _map(value["tcb"])
+    sgx = tuple(_int(tcb[f"sgxtcbcomp{n:02}svn"]) for n in range(1, 17))
+    return _level(value, sgx, (), _int(tcb["pcesvn"]))
+
+
+def _module_level(value: Json) -> Level:
+    return _level(value, (), (), _int(_map(value["tcb"])["isvsvn"]))
+
+
+def _map(value: object) -> Json:
+    if not isinstance(value, dict):
+        raise TypeError(value)
+    return value
+
+
+def _list(value: object) -> list[object]:
+    if not isinstance(value, list):
+        raise TypeError(value)
+    return value
+
+
+def _maps(value: object) -> list[Json]:
+    return [_map(each) for each in _list(value)]
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(value)
+    return value
+
+
+def _int(value: object) -> int:
+    if type(value) is not int or value < 0:
+        raise TypeError(value)
+    return value
+
+
+def _hex(value: object) -> bytes:
+    return bytes.fromhex(_text(value))
+
+
+def _time(value: object) -> int:
+    return int(datetime.fromisoformat(_text(value)).timestamp())
+
+
+def _total(read: Callable[[], T], what: str) -> T:
+    """Return what `read` gives; whatever a wrong document raises is Malformed."""
+    try:
+        return read()
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+        message = f"this is not a {what} document of Intel's: {type(error).__name__}"
+        raise Malformed(message) from error

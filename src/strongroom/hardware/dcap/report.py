@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The report of an SGX enclave, 384 bytes (Intel SDM volume 3D, REPORT structure)."""
+
+import struct
+from dataclasses import dataclass
+from typing import Self
+
+_LAYOUT = struct.Struct("<16s4s12x16x16s32s32x32s32x64xHHH42x16x64s")
+_DEBUG = 0x02
+
+
+@dataclass(frozen=True)
+class EnclaveReport:
+    """What the processor says of an enclave; names are Intel's."""
+
+    cpu_svn: bytes
+    misc_select: bytes
+    attributes: bytes
+    mr_enclave: bytes
+    mr_signer: bytes
+    isv_prod_id: int
+    isv_svn: int
+    config_svn: int
+    report_data: bytes
+
+    @classmethod
+    def parse(cls, data: bytes) -> Self:
+        """Read the 384 bytes of a report, which the caller has counted."""
+        return cls(*_LAYOUT.unpack(data))
+
+    @property
+    def debug(self) -> bool:
+        """Whether the enclave's memory may be read from outside."""
+        return bool(self.attributes[0] & _DEBUG)

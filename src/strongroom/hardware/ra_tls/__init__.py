@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""RA-TLS: certificates that carry a TEE's evidence about their own key."""

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Event logs held to the registers that a TPM quoted."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from strongroom.core.rats.hardware import LoggedEvent
+from strongroom.hardware.refusal import refuse
+from strongroom.hardware.tcg.algorithms import SIZES, Algorithm
+from strongroom.hardware.tcg.event_log import EventLog, pcr
+
+FIRMWARE = frozenset((*range(10), 14))
+"""Registers that nothing extends without writing it into the firmware's log: 0 to 7
+(PC Client Platform Firmware Profile 1.06, section 3.3.4), boot loader and kernel (8, 9)
+and shim's keys (14). An operating system goes on in others: IMA in 10, systemd in 11
+to 13 and 15."""
+
+
+@dataclass(frozen=True)
+class MeasuredBoot:
+    """Events that lead to quoted registers, and registers that went on afterwards."""
+
+    events: tuple[LoggedEvent, ...]
+    went_on: tuple[int, ...]
+
+
+def check_event_log(
+    kind: str, log: EventLog, pcrs: Mapping[Algorithm, Mapping[int, bytes]]
+) -> MeasuredBoot:
+    """Return the events of a log that the quoted registers prove.
+
+    1. The log has digests of a quoted bank, SHA-1 aside.
+    2. Every quoted register of `FIRMWARE` holds exactly what its events lead to; one
+       without events holds its first value.
+    3. Of other registers those count whose events lead to the quoted value.
+
+    Args:
+        kind: of the evidence, for rule ids.
+        log: as it was read.
+        pcrs: values that a TPM signed, by bank; those of the first are called "pcr.N",
+            of others "<bank>.pcr.N".
+
+    Raises:
+        Untrusted: `event_log`.
+    """
+    # 1
+    bank = next((each for each in pcrs if each in log.algorithms), None)
+    if bank is None:
+        raise refuse(
+            kind,
+            "event_log",
+            "bank",
+            expected=f"a log of one of the quoted banks: {', '.join(pcrs) or 'none'}",
+            got=f"one of {', '.join(log.algorithms)}",
+        )
+    # 2
+    quoted, replayed = pcrs[bank], log.replay(bank)
+    zero = bytes(SIZES[bank])
+    for index in sorted(FIRMWARE & quoted.keys()):
+        value = replayed.get(index, zero)
+        if value != quoted[index]:
+            raise refuse(
+                kind,
+                "event_log",
+                f"pcr-{index}",
+                expected=f"events that lead to {quoted[index].hex()[:16]}",
+                got=f"some that lead to {value.hex()[:16]}",
+            )
+    # 3
+    proven = {index for index, value in quoted.items() if replayed.get(index) == value}
+    prefix = "" if bank == next(iter(pcrs)) else f"{bank}."
+    events = log.events(
+        bank, lambda each: f"{prefix}{pcr(each)}" if each in proven else None
+    )
+    went_on = tuple(sorted(replayed.keys() & quoted.keys() - proven))
+    return MeasuredBoot(events, went_on)
