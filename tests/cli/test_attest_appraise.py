@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from strongroom.core.rats import HardwareEvidence
 from tests.cli.hardware import (
     MEASUREMENT,
     NONCE,
@@ -185,7 +186,8 @@ def test_a_case_brings_its_own_trust_time_and_nonce(
     run: Run, shared: Path, tmp_path: Path
 ) -> None:
     case = shared / "evidence" / "sev-snp" / "milan-v2-vcek-nonce"
-    rules = policy(tmp_path, 'none_of = ["00"]')
+    more = '[[not_checked]]\nclaim = "measurements"\nreason = "a test"'
+    rules = policy(tmp_path, 'none_of = ["00"]', more)
     done = run("--json", "attest", "appraise", case, "--policy", rules)
     assert (done.code, done.value["error"]) == (4, "stale")
     assert findings(done) == ["sev-snp.report_data"]
@@ -199,6 +201,36 @@ def test_explain_of_a_log_shows_it_by_register(run: Run, shared: Path) -> None:
     assert isinstance(events, dict)
     assert events["pcr.4"][0]["text"] == "Calling EFI Application from Boot Option"
     assert "EV_EFI_ACTION Calling EFI" in run("attest", "explain", case).out
+
+
+def test_explain_shows_evidence_inside_with_what_it_leaves_open(
+    run: Run, shared: Path
+) -> None:
+    case = shared / "evidence" / "az-snp-vtpm" / "milan-trustee-v1"
+    shown = run("attest", "explain", case)
+    assert "kind: sev-snp" in shown.out
+    inner = _rows(run("--json", "attest", "explain", case), "inner")
+    texts = inner[0]["not_proven"]
+    assert isinstance(texts, list)
+    assert texts
+    assert all(str(text) in shown.out for text in texts)
+
+
+def test_a_store_gives_the_endorsements(run: Run, shared: Path, tmp_path: Path) -> None:
+    case = shared / "evidence" / "sev-snp" / "genoa-v5-vcek"
+    assert run("endorsements", "import", case, "--store", "held", "--anchors").code == 0
+    line = ("attest", "explain", case, "--endorsements")
+    assert run("--json", *line, "held").value["verified"] is True
+    (tmp_path / "empty").mkdir()
+    assert run(*line, "empty").code in (4, 5)
+
+
+def test_a_kind_that_nobody_knows_proves_nothing(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "odd"
+    file.write_bytes(HardwareEvidence("odd", {"x": b"y"}).to_bytes())
+    done = run("--json", "attest", "explain", file)
+    assert (done.code, done.value["known_kind"]) == (0, False)
+    assert "nothing that this version knows of" in run("attest", "explain", file).out
 
 
 def _rows(done: Done, name: str) -> list[dict[str, object]]:

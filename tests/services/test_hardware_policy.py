@@ -256,9 +256,9 @@ def test_the_launch_measurement_is_ruled_or_left_open_with_a_reason(kind: str) -
         HardwarePolicy(owner="bank", kinds=(kind,))
     ruled = rule(f"{LAUNCH[kind][0]}", "is", "00")
     HardwarePolicy(owner="bank", kinds=(kind,), rules=(ruled,))
-    elsewhere = replace(ruled, claim="fields.version")
-    with pytest.raises(Malformed, match=kind):
-        HardwarePolicy(owner="bank", kinds=(kind,), rules=(elsewhere,))
+    for idle in (replace(ruled, claim="fields.x"), replace(ruled, check="none_of")):
+        with pytest.raises(Malformed, match=kind):
+            HardwarePolicy(owner="bank", kinds=(kind,), rules=(idle,))
     opened = NotChecked(claim=LAUNCH[kind][0], reason="nobody knows it yet")
     left = HardwarePolicy(owner="bank", kinds=(kind,), not_checked=(opened,))
     assert left.unchecked_for(kind) == (

@@ -77,7 +77,7 @@ def test_a_rule_on_every_claim_holds_until_the_claim_differs(
 
 
 def _rules(claims: HardwareClaims) -> list[ClaimRule]:
-    found = []
+    found: list[ClaimRule] = []
     first = {each.kind: each for each in reversed(list(everything(claims)))}
     for kind, each in first.items():
         for path, value in flat(tree(each)).items():

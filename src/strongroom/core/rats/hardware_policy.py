@@ -82,6 +82,8 @@ _ROOTS = (
 _ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _HEX = re.compile(r"(?:[0-9a-fA-F]{2})+")
 _MANY = ("one_of", "none_of")
+_NAMING = ("is", "one_of", "reference")
+"""Checks that say what a launch measurement is, not only what it is not."""
 _MAX_PATH, _KEY_ID_BYTES = 256, 32
 
 
@@ -277,15 +279,16 @@ class HardwarePolicy(Record):
         wanted = LAUNCH.get(kind)
         if wanted is None:
             return
-        ruled = (rule.claim for rule in self.rules_for(kind))
+        rules = self.rules_for(kind)
+        ruled = [rule.claim for rule in rules if rule.check in _NAMING]
         left = (each.claim for each in self.not_checked if each.concerns(kind))
         if any(_within(claim, path) for claim in ruled for path in wanted):
             return
         if any(_within(path, claim) for claim in left for path in wanted):
             return
         message = (
-            f"a policy that accepts {kind} has a rule on {' or '.join(wanted)}, or "
-            "says in not_checked why there is none"
+            f"a policy that accepts {kind} says what {' or '.join(wanted)} is ("
+            f"{', '.join(_NAMING)}), or in not_checked why it does not"
         )
         raise Malformed(message)
 

@@ -6,7 +6,6 @@ takes bytes that nobody checked, and gives no more of them than names and sizes.
 """
 
 import hashlib
-from collections.abc import Mapping
 
 from strongroom.core.rats import HardwareClaims, HardwareEvidence
 from strongroom.core.rats.hardware import Field
@@ -66,10 +65,3 @@ def _cut(rows: list[Field]) -> list[Field]:
         return rows
     rest = len(rows) - _SHOWN_EVENTS
     return [*rows[:_SHOWN_EVENTS], f"and {rest} more"]
-
-
-def without_empty(value: Mapping[str, Field]) -> dict[str, Field]:
-    """Return a map without what says nothing: empty texts, lists, maps, None."""
-    return {
-        name: each for name, each in value.items() if each is False or each or each == 0
-    }
