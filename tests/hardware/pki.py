@@ -37,6 +37,7 @@ class Authority:
     not_before: int = NOW - DAY
     not_after: int = NOW + DAY
     critical: str = ""
+    extensions: dict[str, bytes] = field(default_factory=dict)
     key: ec.EllipticCurvePrivateKey = field(
         default_factory=lambda: ec.generate_private_key(ec.SECP256R1())
     )
@@ -57,6 +58,11 @@ class Authority:
             oid = x509.ObjectIdentifier(self.critical)
             builder = builder.add_extension(
                 x509.UnrecognizedExtension(oid, b"\x05\x00"), critical=True
+            )
+        for dotted, value in self.extensions.items():
+            oid = x509.ObjectIdentifier(dotted)
+            builder = builder.add_extension(
+                x509.UnrecognizedExtension(oid, value), critical=False
             )
         made = builder.sign(signer.key, hashes.SHA256())
         self.certificate = Certificate(made.public_bytes(Encoding.DER))

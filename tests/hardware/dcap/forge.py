@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A forge of Intel quotes: a whole PKI with fresh keys, documents, and quotes of it."""
+
+import json
+import struct
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from hashlib import sha256
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from strongroom.core.crypto.x509 import Certificate
+from strongroom.core.rats import Endorsements, HardwareEvidence
+from tests.hardware.pki import DAY, NOW, Authority
+
+FMSPC, PCE_ID = bytes.fromhex("00a067110000"), bytes(2)
+SVNS, PCE_SVN = (5,) * 16, 11
+QE_SIGNER, MODULE_SIGNER = b"\x8c" * 32, bytes(48)
+_SGX_OID = bytes.fromhex("2a864886f84d010d01")
+_BODY_SIZE = {1: 384, 2: 584, 3: 648}
+
+
+def der(tag: int, body: bytes) -> bytes:
+    """Return one DER item of at most 64 KiB."""
+    size = len(body)
+    long = b"\x82" + size.to_bytes(2, "big")
+    return bytes([tag]) + (bytes([size]) if size < 128 else long) + body
+
+
+def pair(*path: int, value: bytes) -> bytes:
+    """Return an (object id, value) pair below Intel's own id."""
+    return der(0x30, der(6, _SGX_OID + bytes(path)) + value)
+
+
+def pck_extension(svns: tuple[int, ...] = SVNS, fmspc: bytes = FMSPC) -> bytes:
+    """Return the SGX extension of a PCK certificate."""
+    tcb = b"".join(
+        pair(2, n, value=der(2, bytes([svn])))
+        for n, svn in enumerate((*svns, PCE_SVN), 1)
+    )
+    return der(
+        0x30,
+        pair(2, value=der(0x30, tcb))
+        + pair(3, value=der(4, PCE_ID))
+        + pair(4, value=der(4, fmspc)),
+    )
+
+
+def raw(key: ec.EllipticCurvePrivateKey, data: bytes) -> bytes:
+    """Return r and s of a signature."""
+    halves = decode_dss_signature(key.sign(data, ec.ECDSA(hashes.SHA256())))
+    return b"".join(each.to_bytes(32, "big") for each in halves)
+
+
+def report(signer: bytes, report_data: bytes, attributes: int = 1) -> bytes:
+    """Return an enclave report."""
+    return struct.pack(
+        "<16s4s12x16x16s32s32x32s32x64xHHH42x16x64s",
+        b"\x05" * 16,
+        bytes(4),
+        attributes.to_bytes(16, "little"),
+        b"\x42" * 32,
+        signer,
+        1,
+        8,
+        0,
+        report_data,
+    )
+
+
+def td_body(report_data: bytes, *, body_type: int, debug: bool, svn: bytes) -> bytes:
+    """Return a TD's report with RTMRs of zero."""
+    head = svn + bytes(48) + MODULE_SIGNER + bytes(8) + bytes([debug]) + bytes(15)
+    old = head + b"\x42" * 48 + bytes(48 * 7) + report_data
+    return old + bytes(64) if body_type == 3 else old
+
+
+def time(seconds: int) -> str:
+    """Return a time as Intel writes it."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@dataclass
+class IntelWorld:
+    """Everything that Intel and one platform have; fields may be changed by a test."""
+
+    tee: str = "sgx"
+    version: int = 3
+    body_type: int = 1
+    debug: bool = False
+    status: str = "UpToDate"
+    report_data: bytes = b"r" * 64
+    svns: tuple[int, ...] = SVNS
+    fmspc_said: bytes = FMSPC
+    qe_signer_said: bytes = QE_SIGNER
+    next_update: int = NOW + DAY
+    certification_type: int = 5
+    root: Authority = field(default_factory=lambda: Authority("SGX Root CA"))
+    platform: Authority = field(init=False)
+    signing: Authority = field(init=False)
+    pck: Authority = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.platform = Authority("SGX PCK Platform CA", self.root)
+        self.signing = Authority("SGX TCB Signing", self.root, ca=False)
+        extension = {"1.2.840.113741.1.13.1": pck_extension(self.svns)}
+        self.pck = Authority("PCK", self.platform, ca=False, extensions=extension)
+
+    def quote(self) -> bytes:
+        """Return a quote."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        point = key.public_key().public_bytes(
+            Encoding.X962, PublicFormat.UncompressedPoint
+        )[1:]
+        tee_type = 0x81 if self.tee == "tdx" else 0
+        header = struct.pack(
+            "<HHIHH16s20s", self.version, 2, tee_type, 0, 0, b"v" * 16, bytes(20)
+        )
+        if self.version == 5:
+            header += struct.pack("<HI", self.body_type, _BODY_SIZE[self.body_type])
+        signed = header + self._body()
+        qe_data = sha256(point + b"auth").digest() + bytes(32)
+        qe = report(QE_SIGNER, qe_data)
+        chain = pem(self.pck, self.platform, self.root)
+        inner = qe + raw(self.pck.key, qe) + struct.pack("<H", 4) + b"auth"
+        inner += struct.pack("<HI", self.certification_type, len(chain)) + chain
+        if self.version > 3:
+            inner = struct.pack("<HI", 6, len(inner)) + inner
+        data = raw(key, signed) + point + inner
+        return signed + struct.pack("<I", len(data)) + data
+
+    def _body(self) -> bytes:
+        if self.body_type == 1:
+            return report(b"\x24" * 32, self.report_data, 3 if self.debug else 1)
+        return td_body(
+            self.report_data,
+            body_type=self.body_type,
+            debug=self.debug,
+            svn=bytes((3, 0)) + bytes(14),
+        )
+
+    def evidence(self) -> HardwareEvidence:
+        """Return the quote as evidence."""
+        return HardwareEvidence(self.tee, {"quote": self.quote()})
+
+    def endorsements(self, *revoked: Certificate) -> Endorsements:
+        """Return what a verifier needs; `revoked` are in their issuers' lists."""
+        chain = pem(self.signing, self.root)
+        lists = [
+            each.revocations(*revoked)._crl.public_bytes(Encoding.DER)
+            for each in (self.platform, self.root)
+        ]
+        return Endorsements(
+            (self.root.certificate.der,),
+            (),
+            {
+                "tcb_info": (self.signed("tcbInfo", self.tcb_info()),),
+                "tcb_info_issuer_chain": (chain,),
+                "qe_identity": (self.signed("enclaveIdentity", self.identity()),),
+                "qe_identity_issuer_chain": (chain,),
+                "pck_crl": (lists[0],),
+                "root_ca_crl": (lists[1],),
+            },
+        )
+
+    def signed(self, name: str, value: dict[str, object]) -> bytes:
+        """Return a document as Intel's service gives it."""
+        inner = json.dumps(value, separators=(",", ":"))
+        signature = raw(self.signing.key, inner.encode()).hex()
+        return f'{{"{name}":{inner},"signature":"{signature}"}}'.encode()
+
+    def tcb_info(self) -> dict[str, object]:
+        """Return a TCB info of two levels: the platform's status, and one below."""
+        sgx = [{"svn": each} for each in SVNS]
+        tdx = [{"svn": 0}] * 16
+        low = {"sgxtcbcomponents": [{"svn": 0}] * 16, "pcesvn": 0}
+        high = {"sgxtcbcomponents": sgx, "pcesvn": PCE_SVN}
+        module = {"mrsigner": "00" * 48, "attributes": "00" * 8}
+        return {
+            "id": self.tee.upper(),
+            "version": 3,
+            "issueDate": time(NOW - DAY),
+            "nextUpdate": time(self.next_update),
+            "fmspc": self.fmspc_said.hex(),
+            "pceId": PCE_ID.hex(),
+            "tdxModule": {**module, "attributesMask": "ff" * 8},
+            "tcbLevels": [
+                level({**high, "tdxtcbcomponents": tdx}, self.status),
+                level({**low, "tdxtcbcomponents": tdx}, "OutOfDate"),
+            ],
+        }
+
+    def identity(self) -> dict[str, object]:
+        """Return a QE identity."""
+        return {
+            "id": "TD_QE" if self.tee == "tdx" else "QE",
+            "version": 2,
+            "issueDate": time(NOW - DAY),
+            "nextUpdate": time(self.next_update),
+            "miscselect": "00" * 4,
+            "miscselectMask": "ff" * 4,
+            "attributes": "01" + "00" * 15,
+            "attributesMask": "ff" * 16,
+            "mrsigner": self.qe_signer_said.hex(),
+            "isvprodid": 1,
+            "tcbLevels": [level({"isvsvn": 8}, "UpToDate")],
+        }
+
+
+def level(tcb: dict[str, object], status: str) -> dict[str, object]:
+    """Return one TCB level."""
+    advisories = [] if status == "UpToDate" else ["INTEL-SA-00001"]
+    return {
+        "tcb": tcb,
+        "tcbDate": time(NOW - DAY),
+        "tcbStatus": status,
+        "advisoryIDs": advisories,
+    }
+
+
+def pem(*authorities: Authority) -> bytes:
+    """Return certificates in PEM, leaf first."""
+    return b"".join(
+        each.certificate._x509.public_bytes(Encoding.PEM) for each in authorities
+    )
+
+
+KINDS = {
+    "sgx v3": IntelWorld(),
+    "tdx v4": IntelWorld(tee="tdx", version=4, body_type=2),
+    "tdx v5, 1.0": IntelWorld(tee="tdx", version=5, body_type=2),
+    "tdx v5, 1.5": IntelWorld(tee="tdx", version=5, body_type=3),
+    "sgx v5": IntelWorld(version=5),
+}
+
+
+def world(name: str, **changes: object) -> IntelWorld:
+    """Return a world of a kind with fields changed and fresh keys."""
+    return replace(KINDS[name], **changes)  # type: ignore[arg-type]  # tests vary any
