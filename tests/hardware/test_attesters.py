@@ -11,7 +11,7 @@ import pytest
 
 from strongroom.cli.attest_probe import missing
 from strongroom.core.codec import cbor
-from strongroom.core.rats import Attester
+from strongroom.core.rats import Attester, Trust
 from strongroom.errors import Malformed, Misconfigured, StrongroomError, Unavailable
 from strongroom.hardware import registry
 from strongroom.hardware.arm_cca import attest as arm_cca
@@ -24,6 +24,7 @@ from strongroom.hardware.tdx import attest as tdx
 from strongroom.hardware.tsm.report import FOLDER
 from strongroom.services.attestation.hardware import verify_hardware
 from tests.hardware.arm_cca import forge as cca_forge
+from tests.hardware.dcap.forge import world
 from tests.hardware.fakes import (
     FakeCsv,
     FakeGramine,
@@ -34,6 +35,7 @@ from tests.hardware.fakes import (
 )
 from tests.hardware.hygon_csv import forge as csv_forge
 from tests.hardware.nitro import forge as nitro_forge
+from tests.hardware.pki import NOW as PKI_NOW
 from tests.hardware.sev_snp import forge as snp_forge
 
 BOUND = bytes(range(64))
@@ -118,6 +120,32 @@ def test_a_collected_csv_report_verifies() -> None:
 
     evidence = hygon_csv.attester(FakeCsv(answer=answer)).collect(BOUND)
     claims = verify_hardware(evidence, forge.trust(), now=NOW)
+    assert (claims.bound, claims.bound_as) == (BOUND, "report_data")
+
+
+@pytest.mark.parametrize("name", ["tdx v4", "tdx v5, 1.0", "tdx v5, 1.5"])
+def test_a_collected_td_quote_verifies_without_its_padding(name: str) -> None:
+    made = world(name)
+
+    def answer(bound: bytes) -> bytes:
+        made.report_data = bound
+        return made.quote() + bytes(1000)
+
+    fake = FakeTsm(provider="tdx_guest", answer=answer)
+    evidence = tdx.attester(fake).collect(BOUND)
+    claims = verify_hardware(evidence, Trust(made.endorsements()), now=PKI_NOW)
+    assert (claims.bound, claims.bound_as) == (BOUND, "report_data")
+
+
+def test_a_collected_enclave_quote_verifies() -> None:
+    made = world("sgx v3")
+
+    def answer(bound: bytes) -> bytes:
+        made.report_data = bound
+        return made.quote()
+
+    evidence = sgx.attester(FakeGramine(answer=answer)).collect(BOUND)
+    claims = verify_hardware(evidence, Trust(made.endorsements()), now=PKI_NOW)
     assert (claims.bound, claims.bound_as) == (BOUND, "report_data")
 
 
