@@ -10,7 +10,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from strongroom.core.crypto.x509 import Certificate, RevocationList
+from strongroom.core.crypto.crl import RevocationList
+from strongroom.core.crypto.x509 import Certificate
 
 NOW = 1_800_000_000
 DAY = 86_400

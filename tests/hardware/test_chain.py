@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from strongroom.core.crypto.x509 import Certificate, RevocationList
+from strongroom.core.crypto.crl import RevocationList
+from strongroom.core.crypto.x509 import Certificate
 from strongroom.core.rats.trust import FOREVER
 from strongroom.errors import Malformed, Refused, Stale, Untrusted
 from strongroom.hardware.chain import Path, check_revocation, verify_path

@@ -319,9 +319,8 @@ def test_writers_wait_for_one_another(store: EndorsementStore) -> None:
 
 
 def _der(crl: object) -> bytes:
-    from cryptography.hazmat.primitives.serialization import Encoding  # noqa: PLC0415
 
-    der: bytes = crl._crl.public_bytes(Encoding.DER)  # type: ignore[attr-defined]
+    der: bytes = crl.der  # type: ignore[attr-defined]
     return der
 
 

@@ -8,9 +8,10 @@ What web PKI checks by names of hosts has no place here; what it leaves to the b
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from strongroom.core.crypto.x509 import Certificate, RevocationList
+from strongroom.core.crypto.crl import RevocationList
+from strongroom.core.crypto.x509 import Certificate
 from strongroom.core.rats.hardware import Reason
-from strongroom.core.rats.trust import FOREVER
+from strongroom.core.rats.trust import FOREVER, Trust
 from strongroom.errors import Malformed, Refused
 from strongroom.hardware.refusal import refuse
 
@@ -185,6 +186,36 @@ def check_list(
             expected=f"a revocation list that is current at {now}",
             got=f"one from {crl.this_update} to {crl.next_update}",
         )
+
+
+def read_roots(trust: Trust) -> tuple[Certificate, ...]:
+    """Read the trust anchors.
+
+    Raises:
+        Malformed: one of them is not a certificate.
+    """
+    return tuple(each for data in trust.roots for each in read_chain(trust, data))
+
+
+def read_chain(trust: Trust, data: bytes) -> tuple[Certificate, ...]:
+    """Read any number of PEM certificates, or one in DER, each of them once.
+
+    Raises:
+        Malformed: something in it is not a certificate.
+    """
+    found = trust.read(Certificate.split, data)
+    return tuple(trust.read(Certificate, each) for each in found)
+
+
+def read_lists(trust: Trust, role: str) -> tuple[RevocationList, ...]:
+    """Read the revocation lists of a role, or none.
+
+    Raises:
+        Malformed: one of them is none.
+    """
+    return tuple(
+        trust.read(RevocationList.read, each) for each in trust.documents(role)
+    )
 
 
 def read_all(documents: Iterable[bytes]) -> tuple[Certificate, ...]:

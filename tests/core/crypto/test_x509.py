@@ -4,16 +4,16 @@
 import base64
 
 import pytest
-from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given, strategies as st
 
-from strongroom.core.crypto.x509 import Certificate, RevocationList
+from strongroom.core.crypto.crl import RevocationList
+from strongroom.core.crypto.x509 import Certificate
 from strongroom.errors import Malformed
 from tests.hardware.pki import DAY, NOW, Authority
 
 ROOT = Authority("rootname")
 LEAF = Authority("leafname", ROOT, ca=False, critical="1.2.3.4")
-LIST = ROOT.revocations(LEAF.certificate)._crl.public_bytes(Encoding.DER)
+LIST = ROOT.revocations(LEAF.certificate).der
 
 
 def pem(kind: str, der: bytes) -> bytes:
@@ -69,10 +69,12 @@ def test_names_that_are_no_text_are_malformed(form: str) -> None:
     if form == "pem":
         certificate = pem("CERTIFICATE", certificate)
         revocations = pem("X509 CRL", revocations)
+    (read,) = Certificate.read_all(certificate)
+    for late in ("name", "subject_parts", "issuer_parts"):
+        with pytest.raises(Malformed):
+            getattr(read, late)
     with pytest.raises(Malformed):
-        Certificate.read_all(certificate)
-    with pytest.raises(Malformed):
-        RevocationList.read(revocations)
+        _ = RevocationList.read(revocations).issuer_parts
 
 
 @given(st.integers(0, 10_000), st.integers(1, 255))

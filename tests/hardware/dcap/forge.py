@@ -149,10 +149,7 @@ class IntelWorld:
     def endorsements(self, *revoked: Certificate) -> Endorsements:
         """Return what a verifier needs; `revoked` are in their issuers' lists."""
         chain = pem(self.signing, self.root)
-        lists = [
-            each.revocations(*revoked)._crl.public_bytes(Encoding.DER)
-            for each in (self.platform, self.root)
-        ]
+        lists = [each.revocations(*revoked).der for each in (self.platform, self.root)]
         return Endorsements(
             (self.root.certificate.der,),
             (),

@@ -5,7 +5,6 @@ import json
 from collections.abc import Callable
 
 import pytest
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from strongroom.core.crypto.x509 import Certificate
 from strongroom.core.rats import HardwareClaims, Trust
@@ -215,7 +214,7 @@ def test_a_revoked_key_is_refused() -> None:
     leaf, issuer = Certificate.read_all(chain[0])[0], authority("TPM CA", "TPM root")
 
     def listing(*revoked: Certificate) -> Forge:
-        crl = issuer.revocations(*revoked)._crl.public_bytes(Encoding.DER)
+        crl = issuer.revocations(*revoked).der
         return forge.with_(collateral={**forge.collateral, "crl": (crl,)})
 
     assert not any("revoked" in each for each in run(listing()).not_proven)

@@ -37,6 +37,12 @@ _PKCS1 = padding.PKCS1v15()
 _SM2_HALF = 32
 _SM2_SPKI = bytes.fromhex("3059301306072a8648ce3d020106082a811ccf5501822d034200")
 """SEQUENCE { SEQUENCE { ecPublicKey, sm2p256v1 }, BIT STRING } before 65 bytes."""
+_SPKI_HEADS: dict[Curve, bytes] = {
+    "P-256": bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d03010703420004"),
+    "P-384": bytes.fromhex("3076301006072a8648ce3d020106052b8104002203620004"),
+}
+"""As `_SM2_SPKI`; a key made of its point is checked in less time than one of DER."""
+_POINT_BYTES = {"P-256": 64, "P-384": 96}
 _MIN_RSA_BITS, _MAX_RSA_BITS = 2048, 8192
 
 _Key = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
@@ -57,6 +63,9 @@ class ForeignKey:
         Raises:
             Malformed: it is not one, or of a kind that evidence does not use.
         """
+        for curve, head in _SPKI_HEADS.items():
+            if der.startswith(head) and len(der) == len(head) + _POINT_BYTES[curve]:
+                return cls.from_point(curve, der[len(head) :])
         try:
             key = serialization.load_der_public_key(der)
         except (ValueError, UnsupportedAlgorithm) as error:

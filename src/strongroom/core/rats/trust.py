@@ -15,6 +15,7 @@ from typing import Generic, TypeVar, cast
 from strongroom.core.rats.endorsements import Endorsements
 
 T = TypeVar("T")
+H = TypeVar("H", bound=Hashable)
 
 FOREVER = 2**63
 _MAX_REMEMBERED = 4096
@@ -50,6 +51,11 @@ class Trust:
     def documents(self, role: str) -> tuple[bytes, ...]:
         """Return the endorsements of a role, or none."""
         return self.endorsements.collateral.get(role, ())
+
+    def read(self, reader: Callable[[H], T], data: H) -> T:
+        """Return what `reader` makes of `data`, read once."""
+        key = ("read", reader, data)
+        return self.once(key, 0, lambda: Verified(reader(data)))
 
     def once(self, key: Hashable, now: int, make: Callable[[], Verified[T]]) -> T:
         """Return what `make` gives, made at most once while it is valid at `now`.

@@ -4,9 +4,16 @@
 from dataclasses import dataclass
 from hashlib import sha256
 
-from strongroom.core.crypto.x509 import Certificate, RevocationList
+from strongroom.core.crypto.crl import RevocationList
+from strongroom.core.crypto.x509 import Certificate
 from strongroom.core.rats import Trust, Verified
-from strongroom.hardware.chain import check_revocation, read_all, verify_path
+from strongroom.hardware.chain import (
+    check_revocation,
+    read_chain,
+    read_lists,
+    read_roots,
+    verify_path,
+)
 from strongroom.hardware.dcap.documents import (
     QeIdentity,
     Signed,
@@ -16,7 +23,9 @@ from strongroom.hardware.dcap.documents import (
 from strongroom.hardware.dcap.pck import PckTcb
 from strongroom.hardware.refusal import one_document, refuse
 
-_PLATFORM = "Platform"
+_PLATFORM = b"Platform"
+_ROOT_LIST = "root_ca_crl"
+_LISTS = ("pck_crl", _ROOT_LIST)
 
 
 @dataclass(frozen=True)
@@ -89,21 +98,14 @@ def pck_of(kind: str, chain: bytes, trust: Trust, now: int) -> Pck:
         )
 
     def make() -> Verified[Pck]:
-        leaf, *pool = Certificate.read_all(chain.rstrip(b"\0"))
-        path = verify_path(kind, "pck", leaf, pool, read_all(trust.roots), now)
-        lists = [
-            RevocationList.read(each)
-            for role in ("pck_crl", "root_ca_crl")
-            for each in (trust.documents(role) or (one_document(trust, kind, role),))
-        ]
+        leaf, *pool = read_chain(trust, chain.rstrip(b"\0"))
+        path = verify_path(kind, "pck", leaf, pool, read_roots(trust), now)
+        lists = [each for role in _LISTS for each in _lists(kind, role, trust)]
         window = check_revocation(kind, "pck", path, lists, now, required=True)
-        authority = path.certificates[1].name
+        by_platform = _PLATFORM in path.certificates[1].subject
+        authority = "platform" if by_platform else "processor"
         return Verified(
-            Pck(
-                leaf,
-                PckTcb.parse(leaf),
-                "platform" if _PLATFORM in authority else "processor",
-            ),
+            Pck(leaf, PckTcb.parse(leaf), authority),
             max(path.not_before, window[0]),
             min(path.not_after, window[1]),
         )
@@ -116,15 +118,9 @@ def _signed(
 ) -> tuple[Signed, _Window]:
     document = read_signed(one_document(trust, kind, role), name)
     chain = one_document(trust, kind, f"{role}_issuer_chain")
-    leaf, *pool = Certificate.read_all(chain)
-    path = verify_path(kind, role, leaf, pool, read_all(trust.roots), now)
-    lists = [
-        RevocationList.read(each)
-        for each in (
-            trust.documents("root_ca_crl")
-            or (one_document(trust, kind, "root_ca_crl"),)
-        )
-    ]
+    leaf, *pool = read_chain(trust, chain)
+    path = verify_path(kind, role, leaf, pool, read_roots(trust), now)
+    lists = _lists(kind, _ROOT_LIST, trust)
     window = check_revocation(kind, role, path, lists, now, required=True)
     if not leaf.public_key.signed_raw(document.signature, document.raw, "sha256"):
         raise refuse(
@@ -136,6 +132,13 @@ def _signed(
         )
     begin = max(path.not_before, window[0])
     return document, _Window(begin, min(path.not_after, window[1]))
+
+
+def _lists(kind: str, role: str, trust: Trust) -> tuple[RevocationList, ...]:
+    """Read the lists of a role; one must be there."""
+    return read_lists(trust, role) or (
+        RevocationList.read(one_document(trust, kind, role)),
+    )
 
 
 def _check_document(

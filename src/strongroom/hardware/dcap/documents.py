@@ -6,6 +6,7 @@ document, not written again.
 """
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +17,9 @@ from strongroom.errors import Malformed
 T = TypeVar("T")
 Json = dict[str, object]
 _MAX_BYTES = 1 << 20
+_COMPACT = re.compile(
+    r'\{"(\w+)":(\{.*\}),"signature":"([0-9A-Fa-f]{128})"\}\s*', re.DOTALL
+)
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,7 @@ def read_signed(data: bytes, name: str) -> Signed:
     """Read `{"name": {...}, "signature": "..."}`.
 
     Raises:
-        Malformed: it is none, names a member twice, or is too large.
+        Malformed: it is none, or is too large.
     """
     return _total(lambda: _read_signed(data, name), name)
 
@@ -109,15 +113,25 @@ def _read_signed(data: bytes, name: str) -> Signed:
     if len(data) > _MAX_BYTES:
         raise ValueError(name)
     text = data.decode("ascii")
+    # Intel's service writes compactly; others may have laid the document out anew.
+    compact = _COMPACT.fullmatch(text)
+    if compact is None or compact[1] != name:
+        return _read_loose(text, name)
+    return Signed(
+        _map(json.loads(compact[2])), compact[2].encode(), bytes.fromhex(compact[3])
+    )
+
+
+def _read_loose(text: str, name: str) -> Signed:
+    """Cut the inner object out of a document, in which no member is named twice."""
     document = json.loads(text, object_pairs_hook=_once)
     if set(document) != {name, "signature"}:
         raise ValueError(name)
     begin = text.index("{", text.index(f'"{name}"'))
-    value, end = json.JSONDecoder(object_pairs_hook=_once).raw_decode(text, begin)
+    value, end = json.JSONDecoder().raw_decode(text, begin)
     if value != document[name]:
         raise ValueError(name)
-    signature = bytes.fromhex(document["signature"])
-    return Signed(value, text[begin:end].encode(), signature)
+    return Signed(value, text[begin:end].encode(), bytes.fromhex(document["signature"]))
 
 
 def _once(pairs: Sequence[tuple[str, object]]) -> Json:
@@ -192,11 +206,16 @@ def _level(value: Json, sgx: tuple[int, ...], tdx: tuple[int, ...], svn: int) ->
 
 def _platform_level(value: Json) -> Level:
     tcb = _map(value["tcb"])
-    sgx = tuple(_int(each["svn"]) for each in _maps(tcb["sgxtcbcomponents"]))
-    tdx = tuple(_int(each["svn"]) for each in _maps(tcb.get("tdxtcbcomponents", [])))
-    if len(sgx) != 16 or len(tdx) not in (0, 16):  # noqa: PLR2004 - components
-        raise ValueError(len(sgx))
+    sgx = _svns(tcb["sgxtcbcomponents"])
+    tdx = _svns(tcb["tdxtcbcomponents"]) if "tdxtcbcomponents" in tcb else ()
     return _level(value, sgx, tdx, _int(tcb["pcesvn"]))
+
+
+def _svns(components: object) -> tuple[int, ...]:
+    svns = tuple([_int(each["svn"]) for each in _maps(components)])
+    if len(svns) != 16:  # noqa: PLR2004 - components
+        raise ValueError(svns)
+    return svns
 
 
 def _old_platform_level(value: Json) -> Level:

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a PCK certificate says of its processor (Intel SGX PCK Certificate profile)."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self
 
+from strongroom.core.crypto import der
 from strongroom.core.crypto.x509 import Certificate
 from strongroom.errors import Malformed
 
@@ -12,8 +12,7 @@ _OID = "1.2.840.113741.1.13.1"
 _BASE = bytes.fromhex("2a864886f84d010d01")
 _TCB, _PCE_ID, _FMSPC = b"\x02", b"\x03", b"\x04"
 _COMPONENTS, _PCE_SVN = 16, 17
-_SEQUENCE, _INTEGER, _OCTETS, _OID_TAG = 0x30, 0x02, 0x04, 0x06
-_LONG = 0x80
+_PAIR, _MAX_SVN = 2, 0xFFFF
 
 
 @dataclass(frozen=True)
@@ -36,59 +35,54 @@ class PckTcb:
         if value is None:
             message = "a PCK certificate has Intel's SGX extension"
             raise Malformed(message)
-        fields = dict(_pairs(_sequence(value)))
-        tcb = dict(_pairs(fields.get(_TCB, (0, b""))[1]))
-        svns = [_number(tcb.get(_TCB + bytes([n]))) for n in range(1, _PCE_SVN + 1)]
-        fmspc, pce_id = fields.get(_FMSPC), fields.get(_PCE_ID)
-        if fmspc is None or pce_id is None or len(fmspc[1]) != 6 or len(pce_id[1]) != 2:  # noqa: PLR2004 - Intel's sizes
+        fields = _pairs(value, der.sequence(value, 0, len(value)))
+        svns = _svns(value, fields)
+        fmspc, pce_id = (_octets(value, fields.get(name)) for name in (_FMSPC, _PCE_ID))
+        if len(fmspc) != 6 or len(pce_id) != 2:  # noqa: PLR2004 - Intel's sizes
             message = "a PCK certificate names FMSPC and PCE id"
             raise Malformed(message)
-        return cls(tuple(svns[:_COMPONENTS]), svns[_COMPONENTS], fmspc[1], pce_id[1])
+        return cls(tuple(svns[:_COMPONENTS]), svns[_COMPONENTS], fmspc, pce_id)
 
 
-def _pairs(data: bytes) -> Iterator[tuple[bytes, tuple[int, bytes]]]:
-    """Yield (object id below Intel's, (tag, value)) of a sequence's pairs."""
-    while data:
-        tag, pair, data = _item(data)
-        if tag != _SEQUENCE:
-            raise Malformed(_BAD)
-        tag, oid, rest = _item(pair)
-        kind, value, rest = _item(rest)
-        if tag != _OID_TAG or rest or not oid.startswith(_BASE):
-            raise Malformed(_BAD)
-        yield oid[len(_BASE) :], (kind, value)
-
-
-def _sequence(data: bytes) -> bytes:
-    tag, body, rest = _item(data)
-    if tag != _SEQUENCE or rest:
+def _svns(value: bytes, fields: dict[bytes, der.Item]) -> list[int]:
+    """Return the 16 component SVNs and the PCE SVN."""
+    tag, content, end = fields.get(_TCB, (0, 0, 0))
+    if tag != der.SEQUENCE:
         raise Malformed(_BAD)
-    return body
+    found = _pairs(value, der.items(value, content, end))
+    return [
+        _number(value, found.get(_TCB + bytes([n]))) for n in range(1, _PCE_SVN + 1)
+    ]
 
 
-def _number(item: tuple[int, bytes] | None) -> int:
-    if item is None or item[0] != _INTEGER or not 0 < len(item[1]) <= 3:  # noqa: PLR2004 - an SVN has 16 bits
+def _pairs(data: bytes, pairs: list[der.Item]) -> dict[bytes, der.Item]:
+    """Return the values of pairs by their object ids below Intel's."""
+    found = {}
+    for tag, begin, end in pairs:
+        both = der.items(data, begin, end)
+        if tag != der.SEQUENCE or len(both) != _PAIR:
+            raise Malformed(_BAD)
+        kind, at, stop = both[0]
+        if kind != der.OBJECT_ID or data[at : at + len(_BASE)] != _BASE:
+            raise Malformed(_BAD)
+        found[data[at + len(_BASE) : stop]] = both[1]
+    return found
+
+
+def _octets(data: bytes, item: der.Item | None) -> bytes:
+    if item is None or item[0] != der.OCTET_STRING:
         raise Malformed(_BAD)
-    number = int.from_bytes(item[1], "big", signed=True)
-    if number < 0:
+    return data[item[1] : item[2]]
+
+
+def _number(data: bytes, item: der.Item | None) -> int:
+    if item is None or item[0] != der.INTEGER:
+        raise Malformed(_BAD)
+    digits = data[item[1] : item[2]]
+    number = int.from_bytes(digits, "big", signed=True)
+    if not digits or not 0 <= number <= _MAX_SVN:
         raise Malformed(_BAD)
     return number
-
-
-def _item(data: bytes) -> tuple[int, bytes, bytes]:
-    """Return tag, value and what follows of one DER item of at most 64 KiB."""
-    if len(data) < 2:  # noqa: PLR2004 - tag and length
-        raise Malformed(_BAD)
-    tag, length, start = data[0], data[1], 2
-    if length >= _LONG:
-        extra = length - _LONG
-        start += extra
-        if extra not in (1, 2) or len(data) < start:
-            raise Malformed(_BAD)
-        length = int.from_bytes(data[2:start], "big")
-    if len(data) < start + length:
-        raise Malformed(_BAD)
-    return tag, data[start : start + length], data[start + length :]
 
 
 _BAD = "a PCK certificate's SGX extension is not laid out as Intel says"

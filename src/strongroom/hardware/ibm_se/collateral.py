@@ -4,10 +4,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from strongroom.core.crypto.x509 import Certificate, RevocationList
+from strongroom.core.crypto.crl import RevocationList
+from strongroom.core.crypto.x509 import Certificate
 from strongroom.core.rats import Trust, Verified
 from strongroom.core.rats.trust import FOREVER
-from strongroom.hardware.chain import check_revocation, read_all, verify_path
+from strongroom.hardware.chain import (
+    check_revocation,
+    read_all,
+    read_lists,
+    read_roots,
+    verify_path,
+)
 from strongroom.hardware.ibm_se.abi import KIND, is_signing_certificate, same_place
 from strongroom.hardware.refusal import refuse
 
@@ -60,10 +67,10 @@ def verify_signer(certificate: Certificate, trust: Trust, now: int) -> Signer:
         pool = read_all(
             (*trust.documents("intermediate"), *trust.documents(SIGNING_CERTIFICATE))
         )
-        roots = read_all(trust.roots)
+        roots = read_roots(trust)
         path = verify_path(KIND, "signing_key", certificate, pool, roots, now)
         # 2
-        lists = [RevocationList.read(each) for each in trust.documents("crls")]
+        lists = read_lists(trust, "crls")
         window = check_revocation(KIND, "signing_key", path, lists, now, required=True)
         # 3
         own = _own_lists(certificate, lists, now)

@@ -5,14 +5,20 @@ from hashlib import sha256
 
 from strongroom.core.codec.foreign_cose import ForeignSign1
 from strongroom.core.crypto.foreign import ForeignKey
-from strongroom.core.crypto.x509 import Certificate, RevocationList
+from strongroom.core.crypto.x509 import Certificate
 from strongroom.core.rats import HardwareClaims, HardwareEvidence, Trust, Verified
 from strongroom.core.rats.claims import vouch
 from strongroom.errors import Malformed
-from strongroom.hardware.chain import check_revocation, read_all, verify_path
+from strongroom.hardware.chain import (
+    check_revocation,
+    read_lists,
+    read_roots,
+    verify_path,
+)
 from strongroom.hardware.nitro.abi import KIND, Document, read_envelope
-from strongroom.hardware.nitro.tpm import Quote, read_key, verify_quote
+from strongroom.hardware.nitro.tpm import read_key, verify_quote
 from strongroom.hardware.refusal import refuse
+from strongroom.hardware.tcg.quote import Attest
 
 _ALG, _ES384, _CURVE = 1, -35, "P-384"
 
@@ -31,8 +37,9 @@ def verify(evidence: HardwareEvidence, trust: Trust, now: int) -> HardwareClaims
     """Return what a Nitro document says, known to be the hypervisor's own word.
 
     Parts: `document`; beside that of an instance perhaps `tpm_quote` and
-    `tpm_signature` (ECDSA in DER, or RSASSA), and `pcrs` (JSON). Endorsements: the
-    roots; `crl`, optional, of the CAs in between.
+    `tpm_signature` (ECDSA in DER or RSASSA, unless `tpm_signature_format` names
+    another form), and `pcrs` (JSON). Endorsements: the roots; `crl`, optional, of the
+    CAs in between.
 
     1. Parse the envelope (RFC 9052) and the document, to the last byte.
     2. The document's certificate leads over its `cabundle`, in any order, to a root;
@@ -70,7 +77,7 @@ def _signing_key(document: Document, trust: Trust, now: int) -> ForeignKey:
 
     def make() -> Verified[ForeignKey]:
         leaf, *pool = _read(certificates)
-        path = verify_path(KIND, "document", leaf, pool, read_all(trust.roots), now)
+        path = verify_path(KIND, "document", leaf, pool, read_roots(trust), now)
         if leaf.is_ca:
             raise refuse(
                 KIND,
@@ -79,7 +86,7 @@ def _signing_key(document: Document, trust: Trust, now: int) -> ForeignKey:
                 expected="the certificate of an enclave or an instance",
                 got=f"the CA {leaf.name}",
             )
-        lists = [RevocationList.read(each) for each in trust.documents("crl")]
+        lists = read_lists(trust, "crl")
         window = check_revocation(KIND, "document", path, lists, now, required=False)
         return Verified(
             leaf.public_key,
@@ -124,7 +131,7 @@ def _check_signature(envelope: ForeignSign1, key: ForeignKey) -> None:
         )
 
 
-def _claims(document: Document, quote: Quote | None) -> HardwareClaims:
+def _claims(document: Document, quote: Attest | None) -> HardwareClaims:
     of_enclave = document.pcr_field == "pcrs"
     bound = (document.nonce if quote is None else quote.extra_data) or b""
     fields = document.fields()

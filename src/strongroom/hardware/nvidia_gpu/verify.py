@@ -5,11 +5,15 @@ import hashlib
 from typing import Final
 
 from strongroom.core.crypto import constant_time_equal
-from strongroom.core.crypto.x509 import RevocationList
 from strongroom.core.rats import HardwareClaims, HardwareEvidence, Trust
 from strongroom.core.rats.claims import vouch
 from strongroom.core.rats.trust import Verified
-from strongroom.hardware.chain import check_revocation, read_all, verify_path
+from strongroom.hardware.chain import (
+    check_revocation,
+    read_lists,
+    read_roots,
+    verify_path,
+)
 from strongroom.hardware.nvidia_gpu.abi import (
     FWID,
     GPU_FIELDS,
@@ -133,9 +137,9 @@ def _signed(exchange: Exchange, chain: Chain) -> bool:
 
 def _verify_chain(chain: Chain, trust: Trust, now: int) -> Device:
     def make() -> Verified[Device]:
-        roots = read_all(trust.roots)
+        roots = read_roots(trust)
         path = verify_path(KIND, "device", chain.leaf, chain.above, roots, now)
-        lists = [RevocationList.read(each) for each in trust.documents("crl")]
+        lists = read_lists(trust, "crl")
         begin, end = check_revocation(KIND, "device", path, lists, now, required=False)
         # the boot ROM's key stays; the leaf changes with the firmware
         lasting = path.certificates[min(1, len(path.certificates) - 2)]

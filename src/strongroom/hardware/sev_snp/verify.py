@@ -5,11 +5,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 
-from strongroom.core.crypto.x509 import Certificate, RevocationList
+from strongroom.core.crypto.x509 import Certificate
 from strongroom.core.rats import HardwareClaims, HardwareEvidence, Trust, Verified
 from strongroom.core.rats.claims import vouch
 from strongroom.errors import Malformed
-from strongroom.hardware.chain import check_revocation, read_all, verify_path
+from strongroom.hardware.chain import (
+    check_revocation,
+    read_all,
+    read_lists,
+    read_roots,
+    verify_path,
+)
 from strongroom.hardware.refusal import refuse
 from strongroom.hardware.sev_snp.abi import (
     HOST_VMPL,
@@ -179,9 +185,9 @@ def _check_chain(
     def make() -> Verified[None]:
         above = (*trust.documents("intermediate"), *found.brought)
         pool = (*read_all(above), *found.authorities)
-        roots = read_all(trust.roots)
+        roots = read_roots(trust)
         path = verify_path(KIND, found.role, key.certificate, pool, roots, now)
-        lists = tuple(RevocationList.read(each) for each in trust.documents("crl"))
+        lists = read_lists(trust, "crl")
         root = path.certificates[-1]
         if lists and root.subject not in {each.issuer for each in lists}:
             raise refuse(

@@ -11,9 +11,15 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from strongroom.core.crypto.foreign import ForeignKey
-from strongroom.core.crypto.x509 import Certificate, RevocationList
+from strongroom.core.crypto.x509 import Certificate
 from strongroom.core.rats import Trust, Verified
-from strongroom.hardware.chain import check_revocation, read_all, verify_path
+from strongroom.hardware.chain import (
+    check_revocation,
+    read_all,
+    read_lists,
+    read_roots,
+    verify_path,
+)
 from strongroom.hardware.refusal import refuse
 from strongroom.hardware.tcg.public import Key, Public, check_attestation_key
 from strongroom.hardware.tpm2.pcrs import KIND
@@ -81,10 +87,10 @@ def check_certificate(
 
     def make() -> Verified[None]:
         # 1
-        roots, pool = read_all(trust.roots), read_all(documents)
+        roots, pool = read_roots(trust), read_all(documents)
         path = verify_path(KIND, "ak", leaf, pool, roots, now)
         # 2
-        lists = tuple(RevocationList.read(each) for each in trust.documents("crl"))
+        lists = read_lists(trust, "crl")
         window = check_revocation(KIND, "ak", path, lists, now, required=False)
         # 3
         _check_usage(leaf)

@@ -12,7 +12,8 @@ from datetime import datetime
 
 from strongroom.core.codec.cwt import SignedCertificate
 from strongroom.core.codec.record import Record
-from strongroom.core.crypto.x509 import Certificate, RevocationList
+from strongroom.core.crypto.crl import RevocationList
+from strongroom.core.crypto.x509 import Certificate
 from strongroom.core.rats.claims import ID_BYTES
 from strongroom.errors import Malformed
 from strongroom.services.attestation.subjects import document_subject

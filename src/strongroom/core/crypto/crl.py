@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Certificate revocation lists (RFC 5280 section 5)."""
+
+from functools import cached_property
+
+from cryptography import x509
+
+from strongroom.core.crypto import der, pem
+from strongroom.core.crypto.x509 import (
+    Certificate,
+    Parts,
+    Signed,
+    parts,
+    rfc5280,
+    unix,
+)
+from strongroom.errors import Malformed
+
+MAX_CRL_BYTES = 16 << 20
+
+
+class RevocationList:
+    """A certificate revocation list (RFC 5280 section 5).
+
+    Attributes:
+        der: its encoding.
+        issuer: DER of the name of who signed it.
+        this_update, next_update: Unix seconds; without a next update it never ends.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        if len(data) > MAX_CRL_BYTES:
+            message = f"a revocation list of more than {MAX_CRL_BYTES} bytes"
+            raise Malformed(message)
+        self.der = data
+        with rfc5280():
+            self._crl = x509.load_der_x509_crl(data)
+            self.this_update = unix(self._crl.last_update_utc)
+            upper = self._crl.next_update_utc
+        self.next_update = unix(upper) if upper else None
+        self._signed = Signed(data, self._crl, der.INTEGER)
+        self.issuer = self._signed.fields[1]
+
+    @classmethod
+    def read(cls, data: bytes) -> "RevocationList":
+        """Read a list in DER, PEM, or the hex of DER that Intel's service gives.
+
+        Raises:
+            Malformed: it is none.
+        """
+        if data.startswith(pem.BEGIN):
+            found = pem.read(data, b"X509 CRL")
+            if len(found) != 1:
+                message = f"one revocation list wanted, {len(found)} found"
+                raise Malformed(message)
+            return cls(found[0])
+        if data[:2].lower() == b"30" and len(data) % 2 == 0:
+            try:
+                return cls(bytes.fromhex(data.decode("ascii")))
+            except ValueError:
+                pass
+        return cls(data)
+
+    def is_signed_by(self, issuer: Certificate) -> bool:
+        """Whether `issuer` is who it names, and its signature the issuer's."""
+        return self.issuer == issuer.subject and self.bears_signature_of(issuer)
+
+    def bears_signature_of(self, issuer: Certificate) -> bool:
+        """Whether the signature is `issuer`'s, as `Certificate.bears_signature_of`."""
+        return self._signed.is_by(issuer)
+
+    @cached_property
+    def issuer_parts(self) -> Parts:
+        """The parts of the name of who signed it, in no order."""
+        return parts(self._crl, "issuer")
+
+    def revokes(self, serial: int) -> bool:
+        """Whether the certificate of this number is revoked."""
+        with rfc5280():
+            found = self._crl.get_revoked_certificate_by_serial_number(serial)
+        return found is not None

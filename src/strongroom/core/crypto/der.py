@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Items of DER (X.690), as far as one must cut them out of what holds them.
+
+Whole structures are parsed by `cryptography`; this finds where in them an item lies.
+"""
+
+from typing import TypeAlias
+
+from strongroom.errors import Malformed
+
+Item: TypeAlias = tuple[int, int, int]
+"""The tag of an item, where its content begins, and where it ends."""
+
+INTEGER, OCTET_STRING, OBJECT_ID = 0x02, 0x04, 0x06
+SEQUENCE, CONTEXT_0 = 0x30, 0xA0
+
+_LONG, _MAX_LENGTH_BYTES = 0x80, 4
+
+
+def items(data: bytes, begin: int, end: int, most: int = 1 << 20) -> list[Item]:
+    """Return the items, `most` at the most, that follow one another up to `end`.
+
+    Raises:
+        Malformed: one is cut short, or its length is not written as X.690 says.
+    """
+    found: list[Item] = []
+    while begin < end and len(found) < most:
+        content = begin + 2
+        if content > end:
+            raise Malformed(_SHORT)
+        tag, length = data[begin], data[begin + 1]
+        if length >= _LONG:
+            extra = length - _LONG
+            length = int.from_bytes(data[content : content + extra], "big")
+            content += extra
+            if not 0 < extra <= _MAX_LENGTH_BYTES or length < _LONG:
+                raise Malformed(_SHORT)
+        begin = content + length
+        if begin > end:
+            raise Malformed(_SHORT)
+        found.append((tag, content, begin))
+    return found
+
+
+def sequence(data: bytes, begin: int, end: int) -> list[Item]:
+    """Return the items of the one SEQUENCE that lies between `begin` and `end`.
+
+    Raises:
+        Malformed: there is something else, or more.
+    """
+    whole = items(data, begin, end, 2)
+    if len(whole) != 1 or whole[0][0] != SEQUENCE:
+        message = "one DER SEQUENCE was expected"
+        raise Malformed(message)
+    return items(data, whole[0][1], end)
+
+
+_SHORT = "DER: an item is cut short or its length is not written as X.690 says"
