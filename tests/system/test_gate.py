@@ -91,6 +91,10 @@ def test_the_table_is_pinned() -> None:
         35: ("INCREMENT", "enclave"),
         36: ("RANDOM", "enclave"),
         37: ("NOW", "enclave"),
+        38: ("BOUND_KEY", "enclave"),
+        39: ("PLATFORM", "enclave"),
+        40: ("ASK_HOST", "enclave"),
+        64: ("ASKED", "to-host"),
     }
     assert {REPLY, ERROR}.isdisjoint(COMMANDS)
     assert all(rule.most for c in COMMANDS.values() for rule in c.fields.values())

@@ -31,7 +31,14 @@ from strongroom.core.rats.policy import (
 )
 from strongroom.core.rats.registers import REGISTERS, Event, Register
 from strongroom.core.rats.results import AttestationResult, TrustVector
-from strongroom.core.rats.roles import Attester, Call, EnclaveGate, RootOfTrust
+from strongroom.core.rats.roles import (
+    Attester,
+    Call,
+    EnclaveGate,
+    PlatformNames,
+    RootOfTrust,
+    ServiceGate,
+)
 from strongroom.core.rats.trust import Trust, Verified
 
 __all__ = [
@@ -58,7 +65,9 @@ __all__ = [
     "PlatformFacts",
     "ReferenceValues",
     "Register",
+    "PlatformNames",
     "RootOfTrust",
+    "ServiceGate",
     "Tcb",
     "Trust",
     "TrustVector",

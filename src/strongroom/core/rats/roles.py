@@ -4,6 +4,8 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from strongroom.core.codec.binding import Binding
+from strongroom.core.codec.record import Record
 from strongroom.core.crypto import SecretBuffer, VerifyingKey
 from strongroom.core.rats.hardware import HardwareEvidence
 from strongroom.core.rats.registers import Register
@@ -83,6 +85,25 @@ class Call:
     fds: tuple[int, ...]
 
 
+@dataclass(frozen=True)
+class PlatformNames(Record):
+    """What a monitor says of itself to an enclave of its own.
+
+    Attributes:
+        device_id: what the device is called in its evidence.
+        booted: digest of the measurement registers.
+        monitor_key: signs all app evidence of this boot.
+        signer: id of the key that signed the enclave's bundle.
+        enclave_id: what reports and records call the enclave.
+    """
+
+    device_id: bytes
+    booted: bytes
+    monitor_key: bytes
+    signer: bytes
+    enclave_id: bytes
+
+
 class EnclaveGate(Protocol):
     """All that a program in an enclave sees of the outside (HW-4).
 
@@ -120,3 +141,16 @@ class EnclaveGate(Protocol):
 
     def now(self) -> int:
         """Return the host's time in Unix seconds: an input, not a truth."""
+
+
+class ServiceGate(EnclaveGate, Protocol):
+    """The gate of an app that serves calls of its own (7.5, 7.8, 7.9)."""
+
+    def bound_key(self, binding: Binding, approval: bytes, label: str) -> SecretBuffer:
+        """Return the key of a characteristic value that this app may open (SEAL)."""
+
+    def platform(self) -> PlatformNames:
+        """Return what the monitor says of itself, its device and this enclave."""
+
+    def ask_host(self, question: bytes) -> bytes:
+        """Ask whoever called; the answer is the ordinary side's and proves nothing."""

@@ -4,7 +4,7 @@
 import contextlib
 import socket
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -13,6 +13,7 @@ from strongroom.errors import Conflict, Malformed, StrongroomError, Unavailable
 from strongroom.system.monitor.gate import GateConnection
 
 T = TypeVar("T")
+Asked = Callable[[bytes], bytes]
 
 
 class Link:
@@ -30,11 +31,15 @@ class Link:
         self._gate = GateConnection(link)
 
     def ask(
-        self, command: str, fields: Mapping[str, object], fds: Sequence[int] = ()
+        self,
+        command: str,
+        fields: Mapping[str, object],
+        fds: Sequence[int] = (),
+        asked: Asked | None = None,
     ) -> dict[str, object]:
-        """Send a command and return its reply's fields."""
+        """Send a command and return its reply's fields; see `GateConnection.call`."""
         with self._lock:
-            return self._gate.call(command, fields, fds)
+            return self._gate.call(command, fields, fds, asked)
 
     def close(self) -> None:
         """Close the connection; what was created over it is destroyed."""
@@ -62,13 +67,21 @@ class Enclave:
         self.start_ms = take(created, "start_ms", float)
         self._record = b""
 
-    def call(self, method: int, payload: bytes, fds: Sequence[int] = ()) -> bytes:
+    def call(
+        self,
+        method: int,
+        payload: bytes,
+        fds: Sequence[int] = (),
+        asked: Asked | None = None,
+    ) -> bytes:
         """Call a method and return its answer.
 
         Args:
             method: the program's number for it.
             payload: at most 16 MiB; more goes through files.
             fds: of regular files only; the caller keeps its own.
+            asked: answers what the program asks the ordinary side meanwhile, such as
+                blocks of a store.
 
         Raises:
             Conflict: the enclave has been destroyed.
@@ -79,7 +92,7 @@ class Enclave:
             message = "this enclave has been destroyed"
             raise Conflict(message)
         fields = {"handle": self._handle, "method": method, "payload": payload}
-        return take(self._link.ask("CALL", fields, fds), "payload", bytes)
+        return take(self._link.ask("CALL", fields, fds, asked), "payload", bytes)
 
     def destroy(self) -> bytes:
         """Destroy the enclave with its memory and keys; return the signed record.

@@ -11,9 +11,9 @@ from strongroom.core.crypto import suite
 from strongroom.core.rats import LOCKS
 from strongroom.errors import LimitReached, Misconfigured, StrongroomError
 from strongroom.system.monitor.admission import Admission
+from strongroom.system.monitor.birth import Birth, Trunk
 from strongroom.system.monitor.enclaves import Enclave, EnclaveProcess
 from strongroom.system.monitor.registry import Caller, Registry
-from strongroom.system.monitor.requests import Birth, Trunk
 
 _ID_BYTES, _HANDLE_BYTES = 32, 16
 
@@ -127,7 +127,7 @@ class Creator:
             owner_uid=caller.uid,
             manifest=bundle.manifest,
             measurement=bundle.measurement,
-            signer=bundle.bundle.signer.key_id,
+            signer=bundle.bundle.signer,
             config=suite(bundle.manifest.suite).digest(request.config),
             memory_bytes=memory_bytes,
             methods=frozenset(request.methods),

@@ -11,8 +11,10 @@ import socket
 from collections.abc import Callable
 from typing import TypeVar
 
+from strongroom.core.codec import cbor
+from strongroom.core.codec.binding import Binding
 from strongroom.core.crypto import SecretBuffer
-from strongroom.core.rats.roles import Call, EnclaveGate
+from strongroom.core.rats.roles import Call, EnclaveGate, PlatformNames
 from strongroom.errors import Malformed, StrongroomError, Unavailable
 from strongroom.system.monitor.gate import (
     ERROR,
@@ -157,6 +159,34 @@ class InsideGate:
     def now(self) -> int:
         """Return the host's time in Unix seconds: an input, not a truth."""
         return self._ask("NOW", {}, "value", int)
+
+    def bound_key(self, binding: Binding, approval: bytes, label: str) -> SecretBuffer:
+        """Return the 32-byte key that `binding` stands for, if this app may have it.
+
+        Raises:
+            Refused: another signer's, product's or app's, or a newer version's.
+            Untrusted: an approval that does not hold.
+        """
+        fields = {
+            "binding": cbor.encode(binding.to_value()),
+            "approval": approval,
+            "label": label,
+        }
+        return self._asking.call_secret("BOUND_KEY", fields, "key", KEY_BYTES)
+
+    def platform(self) -> PlatformNames:
+        """Return what the monitor says of itself, its device and this enclave."""
+        return PlatformNames.from_value(self._asking.call("PLATFORM", {}))
+
+    def ask_host(self, question: bytes) -> bytes:
+        """Ask whoever called; the answer is the ordinary side's and proves nothing.
+
+        Raises:
+            NotFound: the caller answers no questions.
+            Unavailable: it is gone.
+            StrongroomError: what it answered.
+        """
+        return self._ask("ASK_HOST", {"payload": question}, "payload", bytes)
 
     def _ask(
         self, name: str, fields: dict[str, object], answer: str, kind: type[T]

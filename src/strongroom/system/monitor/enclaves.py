@@ -14,10 +14,12 @@ from strongroom.errors import (
     AppFailed,
     Conflict,
     LimitReached,
+    Malformed,
     StrongroomError,
     Unavailable,
     error_from_value,
 )
+from strongroom.system.monitor.birth import Birth, Trunk
 from strongroom.system.monitor.gate import (
     COMMANDS,
     ERROR,
@@ -28,7 +30,7 @@ from strongroom.system.monitor.gate import (
     recv_frame,
     send_frame,
 )
-from strongroom.system.monitor.requests import Birth, EnclaveRequests, Trunk
+from strongroom.system.monitor.requests import EnclaveRequests
 
 _MAX_ANSWER_BYTES = COMMANDS[NUMBERS["INVOKE"]].fields["payload"].most
 
@@ -169,14 +171,14 @@ class Enclave:
                 send_frame(
                     self._process.link, NUMBERS[command], self._request, fields, fds
                 )
-                answer = self._serve(host)
+                answer = self._serve(host, may_ask=command == "INVOKE")
             except (StrongroomError, OSError) as error:
                 self._finish("exited")
                 self._process.link.close()
                 raise self._ended() from error
             return _payload(answer)
 
-    def _serve(self, host: socket.socket) -> Frame:
+    def _serve(self, host: socket.socket, *, may_ask: bool) -> Frame:
         """Answer what the program asks for until it answers the call."""
         link = self._process.link
         while True:
@@ -188,15 +190,47 @@ class Enclave:
             frame.close()
             if frame.number in (REPLY, ERROR) and frame.request == self._request:
                 return frame
-            number, fields = self._answer(frame)
+            number, fields = self._answer(frame, host if may_ask else None)
             send_frame(link, number, frame.request, fields)
 
-    def _answer(self, frame: Frame) -> tuple[int, dict[str, object]]:
+    def _answer(
+        self, frame: Frame, host: socket.socket | None
+    ) -> tuple[int, dict[str, object]]:
         try:
             command = check_command(frame, "enclave")
+            if command.name == "ASK_HOST":
+                return REPLY, {"payload": self._ask_host(frame.fields, host)}
             return REPLY, self._requests.answer(command.name, frame.fields)
         except StrongroomError as error:
             return ERROR, error.to_value()
+
+    def _ask_host(self, fields: dict[str, object], host: socket.socket | None) -> bytes:
+        """Pass a question on to whoever called; what comes back is not to be trusted.
+
+        Raises:
+            Conflict: nobody has called.
+            Unavailable: the caller is gone, or the enclave while it waited.
+            StrongroomError: what the caller answered.
+        """
+        if host is None:
+            message = "an enclave asks its host during a call only"
+            raise Conflict(message)
+        send_frame(host, NUMBERS["ASKED"], self._request, fields)
+        poll = select.poll()
+        poll.register(host, select.POLLIN)
+        poll.register(self._process.link, select.POLLIN)
+        if self._process.link.fileno() in dict(poll.poll()):
+            message = "the enclave went on without the host's answer"
+            raise Unavailable(message)
+        frame = recv_frame(host)
+        if frame is None:
+            message = "the caller is gone"
+            raise Unavailable(message)
+        frame.close()
+        if frame.number not in (REPLY, ERROR) or frame.request != self._request:
+            message = "gate: the caller answered something else"
+            raise Malformed(message)
+        return _payload(frame)
 
     def _wait(self, host: socket.socket) -> None:
         """Wait for the enclave, and end it if its owner, who called, goes first."""

@@ -16,7 +16,7 @@ import fcntl
 import os
 import socket
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
@@ -26,6 +26,7 @@ from strongroom.core.crypto import SecretBuffer
 from strongroom.errors import (
     LimitReached,
     Malformed,
+    NotFound,
     StrongroomError,
     Unavailable,
     error_from_value,
@@ -134,6 +135,19 @@ COMMANDS: Final[Mapping[int, Command]] = MappingProxyType(
         35: Command("INCREMENT", "enclave", {"label": _LABEL}),
         36: Command("RANDOM", "enclave", {"n": Field(int, 4096, 1)}),
         37: Command("NOW", "enclave"),
+        38: Command(
+            "BOUND_KEY",
+            "enclave",
+            {
+                "binding": Field(bytes, 1024),
+                "approval": Field(bytes, 16 << 10),
+                "label": _LABEL,
+            },
+        ),
+        39: Command("PLATFORM", "enclave"),
+        40: Command("ASK_HOST", "enclave", {"payload": _PAYLOAD}),
+        # from the monitor to the host, while it waits for the answer to its CALL
+        64: Command("ASKED", "to-host", {"payload": _PAYLOAD}),
     }
 )
 NUMBERS: Final[Mapping[str, int]] = MappingProxyType(
@@ -274,9 +288,20 @@ class GateConnection:
         self._request = 0
 
     def call(
-        self, name: str, fields: Mapping[str, object], fds: Sequence[int] = ()
+        self,
+        name: str,
+        fields: Mapping[str, object],
+        fds: Sequence[int] = (),
+        asked: Callable[[bytes], bytes] | None = None,
     ) -> dict[str, object]:
         """Send a command and return the fields of its reply.
+
+        Args:
+            name: of the command.
+            fields: of the command.
+            fds: descriptors of regular files.
+            asked: answers what the enclave asks its host meanwhile; what it raises
+                becomes the answer.
 
         Raises:
             Unavailable: the other side is gone.
@@ -284,16 +309,36 @@ class GateConnection:
         """
         self._request += 1
         send_frame(self.link, NUMBERS[name], self._request, fields, fds)
-        frame = recv_frame(self.link)
-        if frame is None:
-            raise _gone()
-        frame.close()
+        frame = self._answer()
+        while frame.number == NUMBERS["ASKED"]:
+            self._reply(frame, asked)
+            frame = self._answer()
         if frame.number == ERROR:
             raise error_from_value(frame.fields)
         if frame.request != self._request or frame.number != REPLY:
             message = "gate: an answer to another request"
             raise Malformed(message)
         return frame.fields
+
+    def _answer(self) -> Frame:
+        frame = recv_frame(self.link)
+        if frame is None:
+            raise _gone()
+        frame.close()
+        return frame
+
+    def _reply(self, frame: Frame, asked: Callable[[bytes], bytes] | None) -> None:
+        fields: Mapping[str, object]
+        try:
+            check_command(frame, "to-host")
+            question = frame.fields["payload"]
+            if asked is None or not isinstance(question, bytes):
+                message = "this caller answers no questions of an enclave"
+                raise NotFound(message)
+            number, fields = REPLY, {"payload": asked(question)}
+        except StrongroomError as error:
+            number, fields = ERROR, error.to_value()
+        send_frame(self.link, number, frame.request, fields)
 
     def call_secret(
         self, name: str, fields: Mapping[str, object], answer: str, size: int

@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 from strongroom.core.codec.keys import PublicKey
 from strongroom.errors import Malformed, NotFound
 from strongroom.system.monitor.admission import Admission
+from strongroom.system.monitor.birth import Birth, Trunk
 from strongroom.system.monitor.create import CreateRequest, Creator, Locks, Starter
 from strongroom.system.monitor.registry import Caller, Registry
-from strongroom.system.monitor.requests import Birth, Trunk, app_report
+from strongroom.system.monitor.requests import app_report
 
 
 class Monitor:

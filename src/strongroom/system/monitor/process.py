@@ -21,11 +21,11 @@ from strongroom.core.crypto import SecretBuffer, VerifyingKey, suite
 from strongroom.core.rats import LOCKS
 from strongroom.errors import Misconfigured
 from strongroom.system.monitor.admission import Admission
+from strongroom.system.monitor.birth import Device, Trunk
 from strongroom.system.monitor.create import Locks
 from strongroom.system.monitor.events import EventLog
 from strongroom.system.monitor.measure import BootConfig, measure_boot
 from strongroom.system.monitor.monitor import Monitor
-from strongroom.system.monitor.requests import Device, Trunk
 from strongroom.system.monitor.respawn import MeasuredTemplate
 from strongroom.system.monitor.sandbox import probe
 from strongroom.system.monitor.sandbox.syscalls import PR_SET_DUMPABLE, prctl

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from strongroom.core.rats.destruction import Reason
 from strongroom.errors import LimitReached, Refused
+from strongroom.system.monitor.birth import Birth
 from strongroom.system.monitor.enclaves import Enclave
-from strongroom.system.monitor.requests import Birth
 
 MAX_ENCLAVES = 1024
 

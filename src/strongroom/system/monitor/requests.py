@@ -1,64 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """What an enclave may ask of the monitor during a call (HW-4, IF-3, IF-8)."""
 
-import threading
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import TypeAlias, TypeVar
 
-from strongroom.core.codec.bundle import Manifest
-from strongroom.core.crypto import SigningKey
-from strongroom.core.rats import AppFacts, RootOfTrust
+from strongroom.core.codec import cbor
+from strongroom.core.codec.binding import Binding
+from strongroom.core.codec.keys import PublicKey
+from strongroom.core.crypto import suite
+from strongroom.core.rats import AppFacts
 from strongroom.errors import Malformed
+from strongroom.system.monitor.birth import Birth, Trunk
 from strongroom.system.monitor.derive import AppVault
 from strongroom.system.monitor.report import encode_app_evidence
+from strongroom.system.monitor.seal import bound_key
 
 T = TypeVar("T")
-
-
-class Device(RootOfTrust, Protocol):
-    """A root of trust that has a name."""
-
-    @property
-    def device_id(self) -> bytes:
-        """What this device is called in its evidence."""
-
-
-@dataclass(frozen=True)
-class Trunk:
-    """What all enclaves of one monitor share: device, key, clock.
-
-    Attributes:
-        device: used under `lock` only.
-        key: the monitor's signing key of this boot.
-        clock: gives Unix seconds.
-    """
-
-    device: Device
-    key: SigningKey
-    clock: Callable[[], int]
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-
-@dataclass(frozen=True)
-class Birth:
-    """What the monitor knows of an enclave from its creation on (HW-5).
-
-    `signer` is a key id; `config` the digest of the configuration bytes; `methods`
-    are the numbers that may be called, empty for all; `locks` hold for its process.
-    """
-
-    enclave_id: bytes
-    handle: bytes
-    owner_uid: int
-    manifest: Manifest
-    measurement: bytes
-    signer: bytes
-    config: bytes
-    memory_bytes: int
-    methods: frozenset[int]
-    created_at: int
-    locks: tuple[str, ...]
+Fields: TypeAlias = dict[str, object]
 
 
 class EnclaveRequests:
@@ -68,33 +27,67 @@ class EnclaveRequests:
         self._trunk, self._birth = trunk, birth
         self._vault = AppVault(trunk.device, trunk.lock, birth.measurement)
 
-    def answer(self, command: str, fields: dict[str, object]) -> dict[str, object]:
+    def answer(self, command: str, fields: Fields) -> Fields:
         """Return the reply's fields; `fields` fit the command table already.
 
         A key is a `SecretBuffer`, which whoever sends the reply closes.
         """
-        match command:
-            case "REPORT":
-                nonce = _take(fields, "nonce", bytes)
-                user_data = _take(fields, "user_data", bytes)
-                return {
-                    "report": app_report(self._trunk, self._birth, nonce, user_data)
-                }
-            case "SEALING_KEY":
-                return {"key": self._vault.sealing_key(_take(fields, "label", str))}
-            case "COUNTER":
-                return {"value": self._vault.counter(_take(fields, "label", str))}
-            case "INCREMENT":
-                return {"value": self._vault.increment(_take(fields, "label", str))}
-            case "RANDOM":
-                count = _take(fields, "n", int)
-                with self._trunk.lock:
-                    return {"random": self._trunk.device.random(count)}
-            case "NOW":
-                return {"value": self._trunk.clock()}
-            case _:
-                message = f"gate: no answer to {command}"
-                raise Malformed(message)
+        row = _ANSWERS.get(command)
+        if row is None:
+            message = f"gate: no answer to {command}"
+            raise Malformed(message)
+        return row(self, fields)
+
+    def _report(self, fields: Fields) -> Fields:
+        nonce, user_data = _bytes(fields, "nonce"), _bytes(fields, "user_data")
+        return {"report": app_report(self._trunk, self._birth, nonce, user_data)}
+
+    def _sealing_key(self, fields: Fields) -> Fields:
+        return {"key": self._vault.sealing_key(_text(fields, "label"))}
+
+    def _counter(self, fields: Fields) -> Fields:
+        return {"value": self._vault.counter(_text(fields, "label"))}
+
+    def _increment(self, fields: Fields) -> Fields:
+        return {"value": self._vault.increment(_text(fields, "label"))}
+
+    def _random(self, fields: Fields) -> Fields:
+        with self._trunk.lock:
+            return {"random": self._trunk.device.random(_take(fields, "n", int))}
+
+    def _now(self, _: Fields) -> Fields:
+        return {"value": self._trunk.clock()}
+
+    def _bound_key(self, fields: Fields) -> Fields:
+        binding = Binding.from_value(cbor.decode(_bytes(fields, "binding")))
+        approval, label = _bytes(fields, "approval"), _text(fields, "label")
+        return {"key": bound_key(self._trunk, self._birth, binding, approval, label)}
+
+    def _platform(self, _: Fields) -> Fields:
+        trunk, birth = self._trunk, self._birth
+        with trunk.lock:
+            booted = [register.value for register in trunk.device.registers()]
+        return {
+            "device_id": trunk.device.device_id,
+            "booted": suite(trunk.device.suite_id).digest(cbor.encode(booted)),
+            "monitor_key": PublicKey.of(trunk.key.public).to_bytes(),
+            "signer": birth.signer.key_id,
+            "enclave_id": birth.enclave_id,
+        }
+
+
+_ANSWERS: Mapping[str, Callable[[EnclaveRequests, Fields], Fields]] = MappingProxyType(
+    {
+        "REPORT": EnclaveRequests._report,  # noqa: SLF001 - the table of this class
+        "SEALING_KEY": EnclaveRequests._sealing_key,  # noqa: SLF001
+        "COUNTER": EnclaveRequests._counter,  # noqa: SLF001
+        "INCREMENT": EnclaveRequests._increment,  # noqa: SLF001
+        "RANDOM": EnclaveRequests._random,  # noqa: SLF001
+        "NOW": EnclaveRequests._now,  # noqa: SLF001
+        "BOUND_KEY": EnclaveRequests._bound_key,  # noqa: SLF001
+        "PLATFORM": EnclaveRequests._platform,  # noqa: SLF001
+    }
+)
 
 
 def app_report(trunk: Trunk, birth: Birth, nonce: bytes, user_data: bytes) -> bytes:
@@ -106,7 +99,7 @@ def app_report(trunk: Trunk, birth: Birth, nonce: bytes, user_data: bytes) -> by
     facts = AppFacts(
         enclave_id=birth.enclave_id,
         measurement=birth.measurement,
-        signer=birth.signer,
+        signer=birth.signer.key_id,
         product=manifest.name,
         svn=manifest.svn,
         suite_id=manifest.suite,
@@ -134,7 +127,15 @@ def _permissions(birth: Birth) -> tuple[str, ...]:
     )
 
 
-def _take(fields: dict[str, object], name: str, kind: type[T]) -> T:
+def _bytes(fields: Fields, name: str) -> bytes:
+    return _take(fields, name, bytes)
+
+
+def _text(fields: Fields, name: str) -> str:
+    return _take(fields, name, str)
+
+
+def _take(fields: Fields, name: str, kind: type[T]) -> T:
     value = fields[name]
     if not isinstance(value, kind):
         message = f"gate: {name} is not of type {kind.__name__}"
