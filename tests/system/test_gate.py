@@ -94,7 +94,7 @@ def test_the_table_is_pinned() -> None:
         38: ("BOUND_KEY", "enclave"),
         39: ("PLATFORM", "enclave"),
         40: ("ASK_HOST", "enclave"),
-        64: ("ASKED", "to-host"),
+        64: ("ASKED", "monitor"),
     }
     assert {REPLY, ERROR}.isdisjoint(COMMANDS)
     assert all(rule.most for c in COMMANDS.values() for rule in c.fields.values())

@@ -147,7 +147,7 @@ COMMANDS: Final[Mapping[int, Command]] = MappingProxyType(
         39: Command("PLATFORM", "enclave"),
         40: Command("ASK_HOST", "enclave", {"payload": _PAYLOAD}),
         # from the monitor to the host, while it waits for the answer to its CALL
-        64: Command("ASKED", "to-host", {"payload": _PAYLOAD}),
+        64: Command("ASKED", "monitor", {"payload": _PAYLOAD}),
     }
 )
 NUMBERS: Final[Mapping[str, int]] = MappingProxyType(
@@ -330,7 +330,7 @@ class GateConnection:
     def _reply(self, frame: Frame, asked: Callable[[bytes], bytes] | None) -> None:
         fields: Mapping[str, object]
         try:
-            check_command(frame, "to-host")
+            check_command(frame, "monitor")
             question = frame.fields["payload"]
             if asked is None or not isinstance(question, bytes):
                 message = "this caller answers no questions of an enclave"
