@@ -220,6 +220,17 @@ def test_a_tcb_with_advisories_warns() -> None:
     assert of_hardware(current, [], BASIS, derived=True).status == "affirming"
 
 
+def test_a_result_says_what_the_policy_leaves_open(world: World) -> None:
+    policy = HardwarePolicy.default("verifier", ("sev-snp",))
+    texts = policy.unchecked_for("sev-snp")
+    assert texts
+    ear = judge(world, {"cpu": report()}, hardware=(policy,))
+    assert ear.submodules["cpu"].verifier.unchecked == texts
+    derived = of_hardware(claims(), [], BASIS, unchecked=texts, derived=True)
+    assert derived.verifier.unchecked[:-1] == texts
+    assert derived.verifier.unchecked[-1].startswith("nonce: ")
+
+
 def test_what_an_attester_binds_for_a_nonce() -> None:
     assert expected_bound(claims(), b"n" * 32) == b"n" * 32 + bytes(32)
     gpu = claims(bound=b"n" * 32, bound_as="nonce")

@@ -54,9 +54,14 @@ def verify_case(
     folders: Annotated[
         list[Path], typer.Argument(help="Folders of cases, or folders of folders.")
     ],
+    *,
+    jobs: Annotated[
+        int, typer.Option("--jobs", "-j", min=1, help="How many processes verify.")
+    ] = 1,
 ) -> None:
     """Verify attestation cases; one JSON line each, exit 1 where one is unexpected."""
-    from strongroom.cli.cases import find_cases, read_case, run_case  # noqa: PLC0415
+    from strongroom.cli.case_jobs import run_folders  # noqa: PLC0415
+    from strongroom.cli.cases import find_cases  # noqa: PLC0415
     from strongroom.errors import NotFound  # noqa: PLC0415
 
     del desk
@@ -65,10 +70,9 @@ def verify_case(
         message = f"no case.json in {', '.join(map(str, folders))}"
         raise NotFound(message)
     right = True
-    for folder in found:
-        result = run_case(read_case(folder))
-        typer.echo(result.to_json())
-        right &= result.as_expected
+    for line, as_expected in run_folders(found, jobs):
+        typer.echo(line)
+        right &= as_expected
     if not right:
         raise typer.Exit(1)
 

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
+from strongroom.core.codec.layout import NOT_LAID_OUT
 from strongroom.core.rats import Endorsements, HardwareEvidence, Trust
 from strongroom.core.rats.hardware import Field
 from strongroom.core.rats.hardware_policy import HardwarePolicy
@@ -79,7 +80,7 @@ def read_case(folder: Path) -> Case:
     try:
         case: dict[str, dict[str, object]] = json.loads((folder / FILE).read_bytes())
         return _case(folder, case)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except NOT_LAID_OUT as error:
         message = f"{folder}: not a case: {error!r}"
         raise Malformed(message) from error
 
@@ -121,7 +122,7 @@ def _unnamed(case: Case, error: StrongroomError) -> Finding:
 def _case(folder: Path, case: dict[str, dict[str, object]]) -> Case:
     documents = {
         role: tuple(
-            (folder / str(name)).read_bytes()
+            _beside(folder, str(name)).read_bytes()
             for name in (value if isinstance(value, list) else [value])
         )
         for role, value in case["endorsements"].items()
@@ -146,4 +147,13 @@ def _case(folder: Path, case: dict[str, dict[str, object]]) -> Case:
 def _part(folder: Path, name: str) -> bytes:
     """Return the file of that name, or the value itself where it is none."""
     file = folder / name
-    return file.read_bytes() if file.is_file() else name.encode()
+    return _beside(folder, name).read_bytes() if file.is_file() else name.encode()
+
+
+def _beside(folder: Path, name: str) -> Path:
+    """Return the file of that name; a case has no say about files elsewhere."""
+    file = folder / name
+    if file.resolve().parent != folder.resolve():
+        message = f"a case names files of its own folder, not {name}"
+        raise ValueError(message)
+    return file

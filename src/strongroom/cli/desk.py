@@ -4,6 +4,7 @@
 import getpass
 import os
 import time
+from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,6 +34,11 @@ class Desk:
         )
         self.passphrase_file: Path | None = None
         self.trace = False
+        self._open = ExitStack()
+
+    def close(self) -> None:
+        """Close every connection that the command opened; twice is harmless."""
+        self._open.close()
 
     def now(self) -> int:
         """Return the time in Unix seconds; the command line may read the clock."""
@@ -58,13 +64,16 @@ class Desk:
         from strongroom.client.session import Session  # noqa: PLC0415
 
         self.home.public_identity()
-        return Session(self.home, self.passphrase(), self.now)
+        session = Session(self.home, self.passphrase(), self.now)
+        return self._open.enter_context(session)
 
     def transport(self, url: str | None = None) -> "Transport":
         """Return the HTTP paths of the room at `url`, or of the one joined."""
         from strongroom.client.broker import Transport  # noqa: PLC0415
 
-        return Transport(url or self.home.room().url)
+        transport = Transport(url or self.home.room().url)
+        self._open.callback(transport.close)
+        return transport
 
     def room(self, file: Path | None = None) -> "Room":
         """Return the room in a room file, or the one joined.

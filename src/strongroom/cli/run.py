@@ -42,6 +42,8 @@ def run(arguments: Sequence[str]) -> int:
         return INTERRUPTED if isinstance(error, KeyboardInterrupt) else 1
     except Exception as error:  # noqa: BLE001 - the last place that can tell a person
         return _explain(desk, error)
+    finally:
+        desk.close()
     return code if isinstance(code, int) else 0
 
 

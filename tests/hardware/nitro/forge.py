@@ -191,6 +191,7 @@ class TpmQuote:
     quoted: dict[int, bytes] = field(default_factory=lambda: dict(PCRS))
     digest: str = "sha256"
     trailing: bytes = b""
+    empty_banks: tuple[int, ...] = ()
     pcrs: bytes | None = None
 
     def with_(self, **changes: object) -> "TpmQuote":
@@ -205,7 +206,9 @@ class TpmQuote:
             + sized(b"\x00\x0bsigner")
             + sized(self.nonce)
             + pack(">QIIBQ", 64506, 3, 0, 1, 0x2019)
-            + pack(">IHB", 1, self.bank, 3)
+            + pack(">I", 1 + len(self.empty_banks))
+            + b"".join(pack(">HB3x", each, 3) for each in self.empty_banks)
+            + pack(">HB", self.bank, 3)
             + bits.to_bytes(3, "little")
             + sized(pcr_digest)
             + self.trailing

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from strongroom.core.rats import HardwareClaims
@@ -20,6 +21,7 @@ from tests.hardware.nitro.forge import (
     Forge,
     TpmQuote,
     key,
+    sized,
 )
 
 QUOTED = TpmQuote()
@@ -141,6 +143,25 @@ def test_parts_that_are_not_what_they_should_be_are_refused(
 ) -> None:
     with pytest.raises(Malformed):
         run(QUOTED.with_(**changes).forge())
+
+
+def test_a_quote_may_list_banks_that_it_takes_no_register_of() -> None:
+    forge = QUOTED.with_(empty_banks=(0x04, 0x0B)).forge()
+
+    assert run(forge).bound == NONCE
+
+
+def test_a_signature_may_be_as_the_tpm_returned_it() -> None:
+    forge = QUOTED.forge()
+    r, s = decode_dss_signature(forge.parts["tpm_signature"])
+    halves = b"".join(sized(each.to_bytes(32, "big")) for each in (r, s))
+    signature = b"\x00\x18\x00\x0b" + halves
+    named = {"tpm_signature": signature, "tpm_signature_format": b"TPMT_SIGNATURE"}
+
+    assert run(forge.with_(parts={**forge.parts, **named})).bound == NONCE
+    unknown = {**forge.parts, "tpm_signature_format": b"\xff"}
+    with pytest.raises(Malformed):
+        run(forge.with_(parts=unknown))
 
 
 def _flip(part: bytes) -> bytes:

@@ -475,6 +475,17 @@ def test_the_attester_quotes_this_machine_over_what_is_asked(tmp_path: Path) -> 
         absent.collect(b"b")
 
 
+def test_a_tpm_that_does_not_answer_is_said_not_raised(tmp_path: Path) -> None:
+    silent = tmp_path / "tpmrm0"
+    silent.touch()
+    assert "does not answer" in TpmAttester(os.fspath(silent)).missing()
+
+
+def test_a_software_tpm_without_a_place_for_its_state_is_said(tmp_path: Path) -> None:
+    nowhere = tmp_path / "none" / "state"
+    assert os.fspath(nowhere) in TpmAttester("swtpm", nowhere).missing()
+
+
 def test_facts_keep_the_model_that_the_tpm_names(device: TpmDevice) -> None:
     statement = RootedEvidence.from_bytes(evidence_of(device)).statement
     facts = PROFILE.decode(statement)

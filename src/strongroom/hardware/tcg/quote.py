@@ -156,7 +156,11 @@ def check_banks(kind: str, attest: Attest) -> tuple[Algorithm, ...]:
 
 
 def check_pcrs(
-    kind: str, attest: Attest, algorithm: Algorithm, pcrs: Pcrs
+    kind: str,
+    attest: Attest,
+    algorithm: Algorithm,
+    pcrs: Pcrs,
+    what: str = "pcr_digest",
 ) -> dict[Algorithm, dict[int, bytes]]:
     """Return the values of the registers that a quote selects, and of no others.
 
@@ -168,6 +172,7 @@ def check_pcrs(
         attest: the quote.
         algorithm: of its signature, with which a TPM digests registers (Part 3, 18.4).
         pcrs: the values that came beside it.
+        what: names the quoted digest in rule ids.
 
     Raises:
         Untrusted: `measurement`.
@@ -187,7 +192,7 @@ def check_pcrs(
         raise refuse(
             kind,
             "measurement",
-            "pcr_digest",
+            what,
             expected=f"registers that hash to {attest.pcr_digest.hex()[:16]}",
             got=f"some that hash to {digest.hex()[:16]}",
         )

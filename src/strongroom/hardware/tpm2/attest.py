@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from strongroom.core.rats import HardwareEvidence
-from strongroom.errors import Malformed, Misconfigured
+from strongroom.errors import Malformed, StrongroomError
 from strongroom.hardware.machine import LINUX, Machine
 from strongroom.hardware.tpm2 import commands, keys
 from strongroom.hardware.tpm2.evidence import make_quote
@@ -74,8 +74,9 @@ class TpmAttester:
     def missing(self) -> str:
         """Return why this machine gives no such evidence, or "" if it does."""
         try:
-            connect(self.where, self.state).close()
-        except Misconfigured as error:
+            with connect(self.where, self.state) as tpm:
+                commands.read_clock(tpm)
+        except StrongroomError as error:
             return error.message
         return ""
 

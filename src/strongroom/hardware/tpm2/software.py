@@ -77,7 +77,11 @@ def _start(state: Path) -> SoftwareTpm:
     if program is None:
         message = "swtpm is missing: install it (Debian: apt-get install swtpm)"
         raise Misconfigured(message)
-    state.mkdir(mode=0o700, exist_ok=True)
+    try:
+        state.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        message = f"{state}: {error.strerror}: a software TPM keeps its state there"
+        raise Misconfigured(message) from error
     ours, theirs = socket.socketpair()
     with theirs:
         number = theirs.fileno()

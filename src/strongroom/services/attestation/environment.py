@@ -15,6 +15,7 @@ from strongroom.core.rats.ear import Ear, EarSubmodule, evidence_digest
 from strongroom.errors import Finding, Malformed, StrongroomError
 from strongroom.services.attestation.appraise import appraise_dry
 from strongroom.services.attestation.hardware import verify_hardware
+from strongroom.services.attestation.hardware_appraise import left_open
 from strongroom.services.attestation.hardware_rules import hardware_findings
 from strongroom.services.attestation.reference_rules import References
 from strongroom.services.attestation.request import (
@@ -132,8 +133,13 @@ class _Judge:
         bound = expected_bound(claims, self._request.nonce) if given is None else given
         findings = hardware_findings(claims, policy, bound, References(now=self._now))
         ordered = sorted(findings, key=lambda each: not _about_challenge(each))
-        derived = given is not None
-        return of_hardware(claims, ordered, self._basis, derived=derived)
+        return of_hardware(
+            claims,
+            ordered,
+            self._basis,
+            unchecked=left_open(claims, policy, self._now),
+            derived=given is not None,
+        )
 
     def _unwanted(self, kind: str) -> EarSubmodule:
         finding = Finding(

@@ -83,11 +83,9 @@ def appraise_hardware(
         references: reference values, and the time of the appraisal.
     """
     all_claims = tuple(everything(claims))
-    kinds = dict.fromkeys(each.kind for each in all_claims)
-    unchecked = [text for kind in kinds for text in policy.unchecked_for(kind)]
-    unchecked += _exceptions(all_claims, policy, references.now)
+    unchecked = left_open(claims, policy, references.now)
     if bound is None:
-        unchecked.append(_NO_NONCE)
+        unchecked = (*unchecked, _NO_NONCE)
     return HardwareAppraisal(
         kind=claims.kind,
         owner=policy.owner,
@@ -98,11 +96,27 @@ def appraise_hardware(
             for each in all_claims
             for decision in decide(each, policy, references)
         ),
-        unchecked=tuple(unchecked),
+        unchecked=unchecked,
         not_proven=tuple(
             dict.fromkeys(text for each in all_claims for text in each.not_proven)
         ),
     )
+
+
+def left_open(
+    claims: HardwareClaims, policy: HardwarePolicy, now: int | None
+) -> tuple[str, ...]:
+    """Return what a policy leaves open and what exceptions it rests on, with reasons.
+
+    Args:
+        claims: with those of evidence inside.
+        policy: what its owner expects.
+        now: Unix seconds; without it no exception counts.
+    """
+    all_claims = tuple(everything(claims))
+    kinds = dict.fromkeys(each.kind for each in all_claims)
+    unchecked = [text for kind in kinds for text in policy.unchecked_for(kind)]
+    return (*unchecked, *_exceptions(all_claims, policy, now))
 
 
 def _exceptions(

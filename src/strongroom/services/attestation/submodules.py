@@ -51,6 +51,7 @@ _NOTHING = TrustVector(
     storage_opaque=0,
     sourced_data=0,
 )
+_DERIVED = "nonce: the initiator derived what had to be bound"
 _LOCATION = "that this device sits in the same machine as the others of this result"
 
 
@@ -110,6 +111,7 @@ def of_hardware(
     findings: Sequence[Finding],
     basis: Basis,
     *,
+    unchecked: tuple[str, ...] = (),
     derived: bool,
 ) -> EarSubmodule:
     """Return the appraisal of one piece of hardware.
@@ -118,6 +120,7 @@ def of_hardware(
         claims: from `verify_hardware`.
         findings: from `hardware_findings`.
         basis: the environment policy.
+        unchecked: from `left_open`.
         derived: the initiator named the value that had to be bound.
     """
     tcb = claims.tcb
@@ -142,11 +145,7 @@ def of_hardware(
             tcb_status=tcb.status if tcb else "",
             advisories=tcb.advisories if tcb else (),
             findings=_texts(findings),
-            unchecked=(
-                ("nonce: the initiator derived what had to be bound",)
-                if derived
-                else ()
-            ),
+            unchecked=(*unchecked, _DERIVED) if derived else unchecked,
             not_proven=(*claims.not_proven, _LOCATION),
         ),
     )
