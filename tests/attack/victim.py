@@ -38,6 +38,8 @@ def main(folder: Path) -> None:
         memory_bytes=256 << 20,
         threads=1,
         processes=0,
+        cpu_seconds=0,
+        interfaces=(),
         storage=(),
         peers=(),
         entry_points=(),

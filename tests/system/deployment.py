@@ -94,6 +94,8 @@ def make_bundle(signer: SigningKey, **changes: object) -> Bundle:
         "memory_bytes": MEMORY_BYTES,
         "threads": 1,
         "processes": 0,
+        "cpu_seconds": 0,
+        "interfaces": [],
         "storage": ["journal"],
         "peers": [],
         "entry_points": [],

@@ -104,19 +104,22 @@ def read_manifest(
     top = _Table(source, "")
     app, entries = top.table("app"), top.table("entry")
     top.end()
-    if app.text("kind", "task") != "task":
-        raise _wrong("app.kind", '"task"')
+    kind = app.text("kind", "task")
+    if kind not in ("task", "service"):
+        raise _wrong("app.kind", '"task" or "service"')
     digest = suite(suite_id).digest
     manifest = Manifest(
         suite=suite_id,
         name=app.text("name"),
         svn=app.integer("svn", 1),
-        kind="task",
+        kind="service" if kind == "service" else "task",
         memory_bytes=_size(app.text("memory", "512 MiB")),
         threads=app.integer("threads", 1),
         processes=app.integer("processes", 0),
-        storage=(),
-        peers=(),
+        cpu_seconds=app.integer("cpu_seconds", 0),
+        interfaces=tuple(map(str, app.texts("interfaces"))),
+        storage=tuple(map(str, app.texts("storage"))),
+        peers=tuple(map(str, app.texts("peers"))),
         entry_points=tuple(
             _entry_point(name, entries.table(name)) for name in sorted(entries.names())
         ),

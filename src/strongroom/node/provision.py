@@ -133,6 +133,8 @@ def broker_bundle(administrator: Identity) -> bytes:
         memory_bytes=BROKER_MEMORY_BYTES,
         threads=1,
         processes=0,
+        cpu_seconds=0,
+        interfaces=(),
         storage=("journal",),
         peers=(),
         entry_points=(entry,),

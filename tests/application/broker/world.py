@@ -95,6 +95,8 @@ def manifest(suite_id: str, name: str = "sums", *, encrypted: bool = False) -> M
         memory_bytes=1 << 20,
         threads=1,
         processes=0,
+        cpu_seconds=0,
+        interfaces=(),
         storage=(),
         peers=(),
         entry_points=(

@@ -3,16 +3,16 @@
 
 from importlib import import_module
 
+from strongroom.application.runtime.service import ServiceEnclave
 from strongroom.application.runtime.task import TaskEnclave
 from strongroom.application.runtime.worker import Worker
 from strongroom.core.codec.bundle import Bundle
-from strongroom.core.rats import EnclaveGate
-from strongroom.errors import Malformed
+from strongroom.core.rats import ServiceGate
 
 _BROKER = "strongroom.application.broker.program:serve"
 
 
-def main(gate: EnclaveGate, bundle: bytes) -> None:
+def main(gate: ServiceGate, bundle: bytes) -> None:
     """Serve the gate until it closes.
 
     Args:
@@ -27,7 +27,7 @@ def main(gate: EnclaveGate, bundle: bytes) -> None:
         return
     entry = verified.manifest.entry_point("serve")
     if entry is None or entry.function != _BROKER:
-        message = f"the one service this runtime has is {_BROKER}"
-        raise Malformed(message)
+        ServiceEnclave(gate, verified).serve()
+        return
     module, function = _BROKER.split(":")
     getattr(import_module(module), function)(gate, verified)

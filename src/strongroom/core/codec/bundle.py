@@ -118,9 +118,14 @@ class FileEntry(Record):
 
 @dataclass(frozen=True)
 class Manifest(Record):
-    """What the app is and what it may do (RES-1); its digest measures the app."""
+    """What the app is and what it may do (RES-1); its digest measures the app.
 
-    TYPE = "strongroom/manifest/v1"
+    `cpu_seconds` bounds the processor time of each process, 0 for no bound;
+    `interfaces` are the functions of the unified interface that the ordinary side may
+    call through the app.
+    """
+
+    TYPE = "strongroom/manifest/v2"
 
     suite: str
     name: str
@@ -129,6 +134,8 @@ class Manifest(Record):
     memory_bytes: int
     threads: int
     processes: int
+    cpu_seconds: int
+    interfaces: tuple[str, ...]
     storage: tuple[str, ...]
     peers: tuple[str, ...]
     entry_points: tuple[EntryPoint, ...]
@@ -141,7 +148,9 @@ class Manifest(Record):
         )
         _require(0 <= self.svn <= MAX_SVN, f"an SVN is from 0 to {MAX_SVN}")
         _require(self.memory_bytes > 0 and self.threads > 0, "an app needs memory")
-        _require(self.processes >= 0, "a count of processes is not negative")
+        _require(
+            self.processes >= 0 <= self.cpu_seconds, "a limit is not a negative number"
+        )
         paths = [entry.path for entry in self.files]
         _require(paths == sorted(set(paths)), "files are sorted and named once")
         names = [entry.name for entry in self.entry_points]

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Calls between an app and the ordinary side as bytes: a map in, one value out."""
+
+from collections.abc import Mapping
+
+from strongroom.core.codec import cbor
+from strongroom.errors import Malformed
+
+
+def encode_call(arguments: Mapping[str, object]) -> bytes:
+    """Return the payload of a call."""
+    return cbor.encode(dict(arguments))
+
+
+def decode_call(payload: bytes, takes: Mapping[str, type]) -> dict[str, object]:
+    """Return a call's arguments if they are exactly the declared ones.
+
+    Raises:
+        Malformed: names the argument that is missing, unknown or of another type.
+    """
+    arguments = cbor.decode(payload)
+    if not isinstance(arguments, dict) or set(arguments) != set(takes):
+        message = f"this call takes {', '.join(takes) or 'nothing'}, each named"
+        raise Malformed(message)
+    for name, kind in takes.items():
+        if type(arguments[name]) is not kind:
+            message = f"the argument {name} is not of type {kind.__name__}"
+            raise Malformed(message)
+    return arguments
+
+
+def encode_answer(value: object) -> bytes:
+    """Return the payload of an answer.
+
+    Raises:
+        Malformed: a value that no map of plain values can hold.
+    """
+    return cbor.encode({"value": value})
+
+
+def decode_answer(payload: bytes, gives: type | None = None) -> object:
+    """Return the one value of an answer.
+
+    Raises:
+        Malformed: there is none, or one of another type.
+    """
+    answer = cbor.decode(payload)
+    if not isinstance(answer, dict) or set(answer) != {"value"}:
+        message = "the app's answer holds no value"
+        raise Malformed(message)
+    value = answer["value"]
+    if gives is not None and type(value) is not gives:
+        message = f"the app's answer is not of type {gives.__name__}"
+        raise Malformed(message)
+    return value

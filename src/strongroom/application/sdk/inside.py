@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The fifteen functions as an app in an enclave has them."""
+
+from strongroom.application.sdk.calls import decode_answer
+from strongroom.application.sdk.interface import Policy
+from strongroom.core.codec import cbor
+from strongroom.core.codec.bundle import VerifiedBundle
+from strongroom.core.rats import (
+    AppraisalPolicy,
+    Endorsements,
+    Evidence,
+    ServiceGate,
+    not_checked_bytes,
+)
+from strongroom.errors import Malformed
+from strongroom.services.attestation import appraise, verify_evidence
+from strongroom.services.sealing import Sealer
+
+_ANY_USER_DATA = "the caller of verify_report compares it"
+
+
+class InsideServices:
+    """Implements `Services` for the app of one enclave.
+
+    What needs the ordinary side (other enclaves, the platform's evidence, a place to
+    keep ciphertext) is asked of whoever called; nothing that it answers is trusted.
+    """
+
+    def __init__(self, gate: ServiceGate, bundle: VerifiedBundle) -> None:
+        self._gate, self._bundle = gate, bundle
+        self._sealer = Sealer(gate, bundle)
+
+    def create(self, bundle: bytes) -> bytes:
+        """Have the caller create an application of `bundle`; return its id (IF-1).
+
+        Attest it before it is told anything: the id is the ordinary side's word.
+        """
+        return self._ask_bytes({"ask": "create", "bundle": bundle})
+
+    def destroy(self, enclave: bytes) -> bytes:
+        """Have the caller destroy what it created; return the signed record (IF-2)."""
+        return self._ask_bytes({"ask": "destroy", "enclave": enclave})
+
+    def report(self, nonce: bytes, user_data: bytes = b"") -> bytes:
+        """Return evidence of this app and its platform (IF-3)."""
+        app = self._gate.report(nonce, user_data)
+        platform = Evidence.from_bytes(
+            self._ask_bytes({"ask": "evidence", "nonce": nonce})
+        )
+        return Evidence(platform.kind, platform.platform, app).to_bytes()
+
+    def verify_report(
+        self, evidence: bytes, endorsements: bytes, policy: bytes, nonce: bytes
+    ) -> dict[str, object]:
+        """Verify evidence and appraise it (IF-4).
+
+        Returns:
+            `measurement`, `signer`, `enclave_id`, `user_data` of the app.
+
+        Raises:
+            Refused: with every finding.
+        """
+        now = self._gate.now()
+        trusted = Endorsements.from_bytes(endorsements)
+        shown = Evidence.from_bytes(evidence)
+        platform, app = verify_evidence(shown, trusted, now=now)
+        if app is None:
+            message = "this evidence is of a platform alone"
+            raise Malformed(message)
+        wanted = AppraisalPolicy.from_bytes(policy)
+        any_data = not_checked_bytes(_ANY_USER_DATA)
+        appraise(platform, app, wanted, nonce=nonce, now=now, user_data=any_data)
+        return {
+            "measurement": app.measurement,
+            "signer": app.signer,
+            "enclave_id": app.enclave_id,
+            "user_data": app.user_data,
+        }
+
+    def random(self, n: int) -> bytes:
+        """Return `n` random bytes of the device (IF-8)."""
+        return self._gate.random(n)
+
+    def seal(
+        self, data: bytes, policy: Policy = "measurement", associated_data: bytes = b""
+    ) -> bytes:
+        """Return data that only this app opens again (IF-14); see `Sealer.seal`."""
+        return self._sealer.seal(data, policy, associated_data)
+
+    def unseal(
+        self, sealed: bytes, associated_data: bytes = b"", approval: bytes = b""
+    ) -> bytes:
+        """Return the data that `seal` was given (IF-15); see `Sealer.unseal`."""
+        return self._sealer.unseal(sealed, associated_data, approval)
+
+    def _ask(self, question: dict[str, object], gives: type) -> object:
+        return decode_answer(self._gate.ask_host(cbor.encode(question)), gives)
+
+    def _ask_bytes(self, question: dict[str, object]) -> bytes:
+        answer = self._ask(question, bytes)
+        if not isinstance(answer, bytes):
+            message = "the ordinary side answered no bytes"
+            raise Malformed(message)
+        return answer
