@@ -1,0 +1,261 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The interface: each of the fifteen functions, on every root of trust, in both suites.
+
+One test walks the table (STANDARD 6): what each function must do and what it must
+refuse. A function without a row here, or a row without a refusal, is a failure.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import pytest
+
+from strongroom.application.sdk.inside import InsideServices
+from strongroom.application.sdk.interface import INTERFACES, Services
+from strongroom.application.sdk.outside import OutsideServices
+from strongroom.core.codec.bundle import Bundle
+from strongroom.core.codec.signed import open_record
+from strongroom.core.rats import (
+    LOCKS,
+    AppraisalPolicy,
+    AppRule,
+    Destruction,
+    Endorsements,
+    Evidence,
+    not_checked_bytes,
+)
+from strongroom.errors import (
+    Conflict,
+    LimitReached,
+    Malformed,
+    NotFound,
+    Refused,
+    StrongroomError,
+    Tampered,
+)
+from strongroom.node.roots import Root
+from strongroom.services.attestation import verify_evidence
+from strongroom.services.isolation import Isolation
+from tests.integration.machine import SOURCE, Machine
+
+ROOTS = ("simulated", "tpm2")
+NONCE = bytes(range(32))
+
+
+@dataclass
+class Case:
+    """What a check of one row works with."""
+
+    machine: Machine
+    isolation: Isolation
+    bundle: Bundle
+    services: OutsideServices
+    enclave: bytes
+
+    def another(self, bundle: Bundle | None = None) -> OutsideServices:
+        """Return services of a further enclave."""
+        return self.machine.services(self.isolation, bundle or self.bundle)
+
+    def policy(self, measurement: bytes) -> bytes:
+        """Return a policy that accepts this platform and the app of a measurement."""
+        evidence = Evidence.from_bytes(self.services.report(NONCE))
+        platform, _ = verify_evidence(
+            evidence, self.machine.endorsements, now=int(time.time()) + 1
+        )
+        return AppraisalPolicy(
+            owner="bank",
+            kinds=(self.machine.root.kind,),
+            registers={each.name: (each.value,) for each in platform.registers},
+            locks=LOCKS,
+            max_platform_age_s=300,
+            min_firmware_svn=0,
+            apps=(
+                AppRule.measured(measurement, config=not_checked_bytes("none is used")),
+            ),
+        ).to_bytes()
+
+
+@pytest.fixture(
+    scope="module",
+    params=[(root, suite_id) for root in ROOTS for suite_id in ("sm", "intl")],
+    ids="-".join,
+)
+def case(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Case]:
+    kind, suite_id = request.param
+    folder = tmp_path_factory.mktemp("interface") / "m"
+    machine = Machine(folder, suite_id, Root(kind))
+    with machine.start(), machine.connect() as isolation:
+        bundle = machine.bundle()
+        services = OutsideServices(isolation, machine.policy())
+        enclave = services.create(bundle.to_bytes())
+        with services:
+            yield Case(machine, isolation, bundle, services, enclave)
+
+
+def refused(rule: str, act: Callable[[], object]) -> None:
+    """Assert that a rule of that name refuses."""
+    with pytest.raises(Refused) as refusal:
+        act()
+    assert rule in [finding.rule for finding in refusal.value.findings]
+
+
+def raises(kind: type[StrongroomError], act: Callable[[], object]) -> None:
+    """Assert an error that is no refusal by a rule."""
+    with pytest.raises(kind):
+        act()
+
+
+def creates(case: Case) -> None:
+    with OutsideServices(case.isolation, case.machine.policy()) as services:
+        enclave = services.create(case.bundle.to_bytes())
+        living = {each.enclave_id for each in case.isolation.status().enclaves}
+        assert enclave in living - {case.enclave}
+        assert services.call("echo", text="hello") == "hello"
+
+
+def creates_only_what_is_signed_listed_and_whole(case: Case) -> None:
+    def create(data: bytes) -> Callable[[], object]:
+        fresh = OutsideServices(case.isolation, case.machine.policy())
+        return lambda: fresh.create(data)
+
+    stranger = case.machine.bundle(signer=case.machine.key())
+    refused("bundle.signer", create(stranger.to_bytes()))
+    changed = case.bundle.to_bytes().replace(b"return text", b"return nope")
+    raises(StrongroomError, create(changed))
+    unsigned = Bundle(case.bundle.manifest, case.bundle.signer, b"", b"")
+    raises(StrongroomError, create(unsigned.to_bytes()))
+    raises(Malformed, create(b"no bundle"))
+    empty = OutsideServices(case.isolation, case.machine.policy())
+    raises(NotFound, lambda: empty.random(1))
+
+
+def destroys(case: Case) -> None:
+    services = OutsideServices(case.isolation, case.machine.policy())
+    enclave = services.create(case.bundle.to_bytes())
+    signed = services.destroy(enclave)
+    monitor = case.isolation.status().monitor_key
+    record = open_record(Destruction, signed, monitor.verifying())
+    assert (record.enclave_id, record.reason) == (enclave, "requested")
+    raises(Conflict, lambda: services.random(1))
+
+
+def destroys_for_its_owner_only(case: Case) -> None:
+    with OutsideServices(case.isolation, case.machine.policy()) as stranger:
+        raises(NotFound, lambda: stranger.destroy(case.enclave))
+    assert case.services.call("echo", text="lives") == "lives"
+
+
+def reports(case: Case) -> None:
+    evidence = Evidence.from_bytes(case.services.report(NONCE, b"bound"))
+    platform, app = verify_evidence(
+        evidence, case.machine.endorsements, now=int(time.time()) + 1
+    )
+    assert app is not None
+    assert (platform.kind, app.nonce, app.user_data) == (
+        case.machine.root.kind,
+        NONCE,
+        b"bound",
+    )
+    assert app.measurement == case.bundle.manifest.measurement
+
+
+def reports_on_a_challenge_of_a_size_only(case: Case) -> None:
+    raises(StrongroomError, lambda: case.services.report(b"short"))
+    raises(StrongroomError, lambda: case.services.report(bytes(65)))
+    raises(StrongroomError, lambda: case.services.report(NONCE, bytes(65)))
+
+
+def verifies_a_report(case: Case) -> None:
+    with case.another() as other:
+        evidence = other.report(NONCE, b"bound")
+    verdict = case.services.verify_report(
+        evidence,
+        case.machine.endorsements.to_bytes(),
+        case.policy(case.bundle.manifest.measurement),
+        NONCE,
+    )
+    assert verdict["measurement"] == case.bundle.manifest.measurement
+    assert verdict["user_data"] == b"bound"
+
+
+def verifies_no_report_that_is_false_old_or_of_another(case: Case) -> None:
+    evidence = case.services.report(NONCE)
+    roots = case.machine.endorsements.to_bytes()
+    policy = case.policy(case.bundle.manifest.measurement)
+    verify = case.services.verify_report
+    refused("app.nonce", lambda: verify(evidence, roots, policy, bytes(32)))
+    foreign = Endorsements((), ()).to_bytes()
+    raises(StrongroomError, lambda: verify(evidence, foreign, policy, NONCE))
+    other = case.policy(bytes(len(case.bundle.manifest.measurement)))
+    refused("app.measurement", lambda: verify(evidence, roots, other, NONCE))
+    for at in range(100, len(evidence), max(1, len(evidence) // 12)):
+        flipped = evidence[:at] + bytes([evidence[at] ^ 1]) + evidence[at + 1 :]
+        with pytest.raises(StrongroomError):
+            verify(flipped, roots, policy, NONCE)
+
+
+def draws_random_bytes(case: Case) -> None:
+    assert len(case.services.random(4096)) == 4096
+    assert case.services.random(32) != case.services.random(32)
+
+
+def draws_no_more_than_a_gate_carries(case: Case) -> None:
+    raises(Malformed, lambda: case.services.random(0))
+    raises(LimitReached, lambda: case.services.random(4097))
+
+
+def seals(case: Case) -> None:
+    sealed = case.services.seal(b"figures", "measurement", b"march")
+    assert b"figures" not in sealed
+    with case.another() as again:
+        assert again.unseal(sealed, b"march") == b"figures"
+
+
+def seals_under_a_known_policy_only(case: Case) -> None:
+    everyone = "everyone"
+    seal = case.services.seal
+    raises(Malformed, lambda: seal(b"figures", everyone))  # type: ignore[arg-type]
+    raises(LimitReached, lambda: seal(bytes(13 << 20)))
+
+
+def unseals(case: Case) -> None:
+    sealed = case.services.seal(b"figures")
+    assert case.services.unseal(sealed) == b"figures"
+
+
+def unseals_for_the_same_app_and_data_only(case: Case) -> None:
+    sealed = case.services.seal(b"figures", "measurement", b"march")
+    raises(Tampered, lambda: case.services.unseal(sealed, b"april"))
+    with case.another(case.machine.bundle(SOURCE + b"#")) as other:
+        refused("seal.measurement", lambda: other.unseal(sealed, b"march"))
+
+
+ROWS: Mapping[int, tuple[Callable[[Case], None], ...]] = {
+    1: (creates, creates_only_what_is_signed_listed_and_whole),
+    2: (destroys, destroys_for_its_owner_only),
+    3: (reports, reports_on_a_challenge_of_a_size_only),
+    4: (verifies_a_report, verifies_no_report_that_is_false_old_or_of_another),
+    8: (draws_random_bytes, draws_no_more_than_a_gate_carries),
+    14: (seals, seals_under_a_known_policy_only),
+    15: (unseals, unseals_for_the_same_app_and_data_only),
+}
+CHECKS = [(number, check) for number, checks in ROWS.items() for check in checks]
+
+
+@pytest.mark.parametrize(
+    ("number", "check"), CHECKS, ids=[f"IF-{n}-{c.__name__}" for n, c in CHECKS]
+)
+def test_the_interface(case: Case, number: int, check: Callable[[Case], None]) -> None:
+    assert number in INTERFACES
+    check(case)
+
+
+@pytest.mark.parametrize("side", [InsideServices, OutsideServices])
+def test_both_sides_have_every_function_with_the_same_names(side: type) -> None:
+    for row in INTERFACES.values():
+        mine, agreed = getattr(side, row.name), getattr(Services, row.name)
+        assert mine.__annotations__ == agreed.__annotations__, row.name
+        assert set(row.takes) == set(agreed.__annotations__) - {"return"}
