@@ -7,7 +7,7 @@ refuse. A function without a row here, or a row without a refusal, is a failure.
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -15,6 +15,7 @@ from strongroom.application.sdk.inside import InsideServices
 from strongroom.application.sdk.interface import INTERFACES, Services
 from strongroom.application.sdk.outside import OutsideServices
 from strongroom.core.codec.bundle import Bundle
+from strongroom.core.codec.keys import PublicKey
 from strongroom.core.codec.signed import open_record
 from strongroom.core.rats import (
     LOCKS,
@@ -37,6 +38,7 @@ from strongroom.errors import (
 from strongroom.node.roots import Root
 from strongroom.services.attestation import verify_evidence
 from strongroom.services.isolation import Isolation
+from strongroom.services.operations import Encrypted
 from tests.integration.machine import SOURCE, Machine
 
 ROOTS = ("simulated", "tpm2")
@@ -207,6 +209,91 @@ def draws_no_more_than_a_gate_carries(case: Case) -> None:
     raises(LimitReached, lambda: case.services.random(4097))
 
 
+AEAD = {"sm": "sm4-gcm", "intl": "aes-256-gcm"}
+SIGNATURE = {"sm": "sm2", "intl": "ed25519"}
+
+
+def key_to(case: Case, purpose: str) -> bytes:
+    """Make a key of the suite for a purpose."""
+    names = AEAD if purpose == "encrypt" else SIGNATURE
+    return case.services.generate_key(names[case.machine.suite_id], purpose, "test")
+
+
+def makes_keys(case: Case) -> None:
+    one, other = key_to(case, "sign"), key_to(case, "sign")
+    assert len(one) == len(other) == 16
+    assert case.services.sign(one, b"m") != case.services.sign(other, b"m")
+
+
+def makes_keys_for_one_purpose_and_of_its_suite(case: Case) -> None:
+    make, mine = case.services.generate_key, AEAD[case.machine.suite_id]
+    foreign = AEAD["intl" if case.machine.suite_id == "sm" else "sm"]
+    refused("key.purpose", lambda: make(mine, "sign", "test"))
+    refused("key.algorithm", lambda: make(foreign, "encrypt", "test"))
+    raises(Malformed, lambda: make("rot13", "encrypt", "test"))
+
+
+def encrypts(case: Case) -> None:
+    key = key_to(case, "encrypt")
+    sealed = case.services.encrypt(key, b"figures", b"march")
+    assert b"figures" not in sealed
+    assert sealed != case.services.encrypt(key, b"figures", b"march")
+
+
+def encrypts_under_a_key_to_encrypt_only(case: Case) -> None:
+    signer = key_to(case, "sign")
+    refused("key.purpose", lambda: case.services.encrypt(signer, b"figures"))
+    raises(NotFound, lambda: case.services.encrypt(bytes(16), b"figures"))
+
+
+def decrypts(case: Case) -> None:
+    key = key_to(case, "encrypt")
+    sealed = case.services.encrypt(key, b"figures", b"march")
+    assert case.services.decrypt(key, sealed, b"march") == b"figures"
+
+
+def decrypts_nothing_altered_or_of_another_key(case: Case) -> None:
+    key, other = key_to(case, "encrypt"), key_to(case, "encrypt")
+    sealed = case.services.encrypt(key, b"figures", b"march")
+    raises(Tampered, lambda: case.services.decrypt(key, sealed, b"april"))
+    refused("key.other", lambda: case.services.decrypt(other, sealed, b"march"))
+    given = Encrypted.from_bytes(sealed)
+    flipped = given.sealing[:-1] + bytes([given.sealing[-1] ^ 1])
+    altered = replace(given, sealing=flipped).to_bytes()
+    raises(Tampered, lambda: case.services.decrypt(key, altered, b"march"))
+    with case.another() as elsewhere:
+        raises(NotFound, lambda: elsewhere.decrypt(key, sealed, b"march"))
+
+
+def signs(case: Case) -> None:
+    key = key_to(case, "sign")
+    signature = case.services.sign(key, b"message")
+    assert case.services.verify_signature(key, b"message", signature)
+
+
+def signs_with_a_key_to_sign_only(case: Case) -> None:
+    sealer = key_to(case, "encrypt")
+    refused("key.purpose", lambda: case.services.sign(sealer, b"message"))
+    raises(NotFound, lambda: case.services.sign(bytes(16), b"message"))
+
+
+def verifies_signatures(case: Case) -> None:
+    signer = case.machine.provider
+    stranger = PublicKey.of(signer.public).to_bytes()
+    signature = signer.sign(b"message")
+    assert case.services.verify_signature(stranger, b"message", signature)
+
+
+def verifies_no_other_signature(case: Case) -> None:
+    key, other = key_to(case, "sign"), key_to(case, "sign")
+    signature = case.services.sign(key, b"message")
+    verify = case.services.verify_signature
+    assert not verify(key, b"Message", signature)
+    assert not verify(other, b"message", signature)
+    assert not verify(key, b"message", signature[:-1] + bytes([signature[-1] ^ 1]))
+    raises(Malformed, lambda: verify(b"no key", b"message", signature))
+
+
 def seals(case: Case) -> None:
     sealed = case.services.seal(b"figures", "measurement", b"march")
     assert b"figures" not in sealed
@@ -239,6 +326,11 @@ ROWS: Mapping[int, tuple[Callable[[Case], None], ...]] = {
     3: (reports, reports_on_a_challenge_of_a_size_only),
     4: (verifies_a_report, verifies_no_report_that_is_false_old_or_of_another),
     8: (draws_random_bytes, draws_no_more_than_a_gate_carries),
+    9: (makes_keys, makes_keys_for_one_purpose_and_of_its_suite),
+    10: (encrypts, encrypts_under_a_key_to_encrypt_only),
+    11: (decrypts, decrypts_nothing_altered_or_of_another_key),
+    12: (signs, signs_with_a_key_to_sign_only),
+    13: (verifies_signatures, verifies_no_other_signature),
     14: (seals, seals_under_a_known_policy_only),
     15: (unseals, unseals_for_the_same_app_and_data_only),
 }

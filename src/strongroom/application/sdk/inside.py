@@ -5,6 +5,7 @@ from strongroom.application.sdk.calls import decode_answer
 from strongroom.application.sdk.interface import Policy
 from strongroom.core.codec import cbor
 from strongroom.core.codec.bundle import VerifiedBundle
+from strongroom.core.codec.keys import PublicKey
 from strongroom.core.rats import (
     AppraisalPolicy,
     Endorsements,
@@ -12,8 +13,10 @@ from strongroom.core.rats import (
     ServiceGate,
     not_checked_bytes,
 )
-from strongroom.errors import Malformed
+from strongroom.errors import Malformed, Untrusted
 from strongroom.services.attestation import appraise, verify_evidence
+from strongroom.services.operations import KeyRing
+from strongroom.services.operations.keyring import HANDLE_BYTES
 from strongroom.services.sealing import Sealer
 
 _ANY_USER_DATA = "the caller of verify_report compares it"
@@ -22,6 +25,10 @@ _ANY_USER_DATA = "the caller of verify_report compares it"
 class InsideServices:
     """Implements `Services` for the app of one enclave.
 
+    Attributes:
+        keys: made in here, by handle; they end with the enclave unless the app seals
+            `keys.export()`.
+
     What needs the ordinary side (other enclaves, the platform's evidence, a place to
     keep ciphertext) is asked of whoever called; nothing that it answers is trusted.
     """
@@ -29,6 +36,7 @@ class InsideServices:
     def __init__(self, gate: ServiceGate, bundle: VerifiedBundle) -> None:
         self._gate, self._bundle = gate, bundle
         self._sealer = Sealer(gate, bundle)
+        self.keys = KeyRing(bundle.manifest.suite, gate.random)
 
     def create(self, bundle: bytes) -> bytes:
         """Have the caller create an application of `bundle`; return its id (IF-1).
@@ -80,6 +88,39 @@ class InsideServices:
     def random(self, n: int) -> bytes:
         """Return `n` random bytes of the device (IF-8)."""
         return self._gate.random(n)
+
+    def generate_key(self, algorithm: str, purpose: str, label: str) -> bytes:
+        """Make a key and return its handle (IF-9); see `KeyRing.generate`."""
+        return self.keys.generate(algorithm, purpose, label)
+
+    def encrypt(self, key: bytes, data: bytes, associated_data: bytes = b"") -> bytes:
+        """Encrypt under the newest version of a key (IF-10)."""
+        return self.keys.encrypt(key, data, associated_data)
+
+    def decrypt(self, key: bytes, data: bytes, associated_data: bytes = b"") -> bytes:
+        """Decrypt what `encrypt` gave (IF-11)."""
+        return self.keys.decrypt(key, data, associated_data)
+
+    def sign(self, key: bytes, message: bytes) -> bytes:
+        """Sign with the newest version of a key (IF-12)."""
+        return self.keys.sign(key, message)
+
+    def verify_signature(self, key: bytes, message: bytes, signature: bytes) -> bool:
+        """Whether a signature is that of a handle's key, or of a `PublicKey` (IF-13).
+
+        Args:
+            key: a handle, or the bytes of a `core.codec.keys.PublicKey`, which is how
+                a signer from elsewhere is named.
+            message: what was signed.
+            signature: as its scheme has it.
+        """
+        if len(key) == HANDLE_BYTES:
+            return self.keys.holds(key, message, signature)
+        try:
+            PublicKey.from_bytes(key).verifying().verify(signature, message)
+        except Untrusted:
+            return False
+        return True
 
     def seal(
         self, data: bytes, policy: Policy = "measurement", associated_data: bytes = b""

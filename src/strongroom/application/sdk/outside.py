@@ -89,6 +89,36 @@ class OutsideServices:
         """Return `n` random bytes of the device (IF-8)."""
         return self._bytes("random", n=n)
 
+    def generate_key(self, algorithm: str, purpose: str, label: str) -> bytes:
+        """Have the app make a key; return its handle (IF-9)."""
+        return self._bytes(
+            "generate_key", algorithm=algorithm, purpose=purpose, label=label
+        )
+
+    def encrypt(self, key: bytes, data: bytes, associated_data: bytes = b"") -> bytes:
+        """Have the app encrypt (IF-10)."""
+        return self._bytes(
+            "encrypt", key=key, data=data, associated_data=associated_data
+        )
+
+    def decrypt(self, key: bytes, data: bytes, associated_data: bytes = b"") -> bytes:
+        """Have the app decrypt what it encrypted (IF-11)."""
+        return self._bytes(
+            "decrypt", key=key, data=data, associated_data=associated_data
+        )
+
+    def sign(self, key: bytes, message: bytes) -> bytes:
+        """Have the app sign (IF-12)."""
+        return self._bytes("sign", key=key, message=message)
+
+    def verify_signature(self, key: bytes, message: bytes, signature: bytes) -> bool:
+        """Have the app say whether a signature holds (IF-13)."""
+        return bool(
+            self._interface(
+                "verify_signature", key=key, message=message, signature=signature
+            )
+        )
+
     def seal(
         self, data: bytes, policy: Policy = "measurement", associated_data: bytes = b""
     ) -> bytes:
