@@ -4,7 +4,7 @@
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from strongroom.application.sdk.interface import INTERFACES
@@ -22,7 +22,9 @@ from strongroom.core.codec.launch import LaunchPolicy
 from strongroom.core.codec.signed import sign_record
 from strongroom.core.crypto import SigningKey, suite
 from strongroom.core.rats import Endorsements
+from strongroom.core.rats.stores import ObjectStore
 from strongroom.management.keys import Identity
+from strongroom.node.objects import FolderObjects
 from strongroom.node.provision import PROGRAM
 from strongroom.node.roots import DEVICE, Root, kind_of, provision
 from strongroom.services.isolation import Isolation, MonitorProcess, start_monitor
@@ -58,6 +60,8 @@ class Machine:
     folder: Path
     suite_id: str
     root: Root
+
+    stores: dict[str, ObjectStore] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.folder.mkdir(mode=0o700)
@@ -131,9 +135,16 @@ class Machine:
         """Connect to the running monitor."""
         return Isolation.connect(self.folder / "node" / "monitor.sock")
 
+    def objects(self, namespace: str) -> ObjectStore:
+        """Return the untrusted store of a namespace."""
+        if namespace not in self.stores:
+            folder = self.folder / "objects" / namespace
+            self.stores[namespace] = FolderObjects(folder)
+        return self.stores[namespace]
+
     def services(self, isolation: Isolation, bundle: Bundle) -> OutsideServices:
         """Return the services of a fresh enclave of `bundle`."""
         signer = self.policy(self.provider)
-        outside = OutsideServices(isolation, signer)
+        outside = OutsideServices(isolation, signer, self.objects)
         outside.create(bundle.to_bytes())
         return outside

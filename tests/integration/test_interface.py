@@ -5,15 +5,18 @@ One test walks the table (STANDARD 6): what each function must do and what it mu
 refuse. A function without a row here, or a row without a refusal, is a failure.
 """
 
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 
 from strongroom.application.sdk.inside import InsideServices
 from strongroom.application.sdk.interface import INTERFACES, Services
 from strongroom.application.sdk.outside import OutsideServices
+from strongroom.application.sdk.remote import RemoteServices
 from strongroom.core.codec.bundle import Bundle
 from strongroom.core.codec.keys import PublicKey
 from strongroom.core.codec.signed import open_record
@@ -36,7 +39,8 @@ from strongroom.errors import (
     Tampered,
 )
 from strongroom.node.roots import Root
-from strongroom.services.attestation import verify_evidence
+from strongroom.services.attestation import appraise, verify_evidence
+from strongroom.services.channel import ChannelAgent
 from strongroom.services.isolation import Isolation
 from strongroom.services.operations import Encrypted
 from tests.integration.machine import SOURCE, Machine
@@ -91,7 +95,7 @@ def case(
     machine = Machine(folder, suite_id, Root(kind))
     with machine.start(), machine.connect() as isolation:
         bundle = machine.bundle()
-        services = OutsideServices(isolation, machine.policy())
+        services = OutsideServices(isolation, machine.policy(), machine.objects)
         enclave = services.create(bundle.to_bytes())
         with services:
             yield Case(machine, isolation, bundle, services, enclave)
@@ -197,6 +201,111 @@ def verifies_no_report_that_is_false_old_or_of_another(case: Case) -> None:
         flipped = evidence[:at] + bytes([evidence[at] ^ 1]) + evidence[at + 1 :]
         with pytest.raises(StrongroomError):
             verify(flipped, roots, policy, NONCE)
+
+
+class Between:
+    """The ordinary side between client and app; it may rewrite every message."""
+
+    def __init__(self, services: OutsideServices) -> None:
+        self.services, self.seen = services, list[bytes]()
+        self.rewrite: Callable[[bytes], bytes] = bytes
+
+    def open_channel(self, hello: bytes) -> bytes:
+        """Pass a hello on."""
+        return self.rewrite(self.services.open_channel(hello))
+
+    def converse(self, session: bytes, **message: bytes) -> bytes:
+        """Pass a message on."""
+        self.seen += message.values()
+        rewritten = {name: self.rewrite(data) for name, data in message.items()}
+        return self.services.converse(session, **rewritten)
+
+
+def client_of(
+    case: Case, path: Between, bundle: Bundle | None = None
+) -> RemoteServices:
+    """Open a channel as a client that wants the app of `bundle`."""
+    measurement = (bundle or case.bundle).manifest.measurement
+    policy = AppraisalPolicy.from_bytes(case.policy(measurement))
+
+    def verify(evidence: bytes, *, nonce: bytes, user_data: bytes) -> None:
+        now = int(time.time()) + 1
+        shown = Evidence.from_bytes(evidence)
+        platform, app = verify_evidence(shown, case.machine.endorsements, now=now)
+        appraise(platform, app, policy, nonce=nonce, now=now, user_data=user_data)
+
+    agent = ChannelAgent(case.machine.suite_id, os.urandom, verify)
+    remote = RemoteServices(agent, path)
+    remote.know(case.bundle.manifest)
+    return remote
+
+
+def opens_a_channel(case: Case) -> None:
+    path = Between(case.services)
+    remote = client_of(case, path)
+    assert (
+        remote.call("echo", text="a secret of the client") == "a secret of the client"
+    )
+    assert remote.unseal(remote.seal(b"another secret")) == b"another secret"
+    mine = SIGNATURE[case.machine.suite_id]
+    refused("key.purpose", lambda: remote.generate_key(mine, "encrypt", "test"))
+    assert not any(b"secret" in message for message in path.seen)
+    remote.close()
+    raises(Conflict, lambda: remote.random(1))
+
+
+def opens_no_channel_that_the_path_has_touched(case: Case) -> None:
+    honest = Between(case.services)
+    other = case.machine.bundle(SOURCE + b"#")
+    refused("app.measurement", lambda: client_of(case, honest, other))
+    swapped = Between(case.services)
+    swapped.rewrite = lambda data: data[:120] + bytes([data[120] ^ 1]) + data[121:]
+    raises(StrongroomError, lambda: client_of(case, swapped))
+    remote = client_of(case, honest)
+    honest.rewrite = lambda data: data[:-1] + bytes([data[-1] ^ 1])
+    refused("channel.record", lambda: remote.random(1))
+    honest.rewrite = bytes
+    raises(StrongroomError, lambda: remote.random(1))
+
+
+def stores(case: Case) -> None:
+    first = case.services.store("ledger", "balance", b"100")
+    assert case.services.store("ledger", "balance", b"105") == first + 1
+    kept = case.machine.folder / "objects" / "ledger"
+    assert not any(b"105" in each.read_bytes() for each in kept.iterdir())
+
+
+def stores_in_declared_namespaces_only(case: Case) -> None:
+    refused("resource.storage", lambda: case.services.store("elsewhere", "x", b"data"))
+    raises(LimitReached, lambda: case.services.store("ledger", "", b"data"))
+
+
+def loads(case: Case) -> None:
+    case.services.store("ledger", "note", b"figures")
+    assert case.services.load("ledger", "note") == b"figures"
+
+
+def loads_the_newest_or_refuses_in_words(case: Case) -> None:
+    raises(NotFound, lambda: case.services.load("ledger", "never"))
+    bundle = case.machine.bundle(SOURCE + b"# with a ledger of its own")
+    kept = case.machine.folder / "objects" / "ledger"
+    old = {each.name: each.read_bytes() for each in kept.iterdir()}
+    with case.another(bundle) as services:
+        services.store("ledger", "balance", b"100")
+        yesterday = {each.name: each.read_bytes() for each in kept.iterdir()}
+        services.store("ledger", "balance", b"5")
+    replaced(kept, yesterday)
+    with case.another(bundle) as services:
+        refused("storage.rollback", lambda: services.load("ledger", "balance"))
+    replaced(kept, old)
+
+
+def replaced(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Put a folder back to what it was."""
+    for each in folder.iterdir():
+        each.unlink()
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
 
 
 def draws_random_bytes(case: Case) -> None:
@@ -325,6 +434,9 @@ ROWS: Mapping[int, tuple[Callable[[Case], None], ...]] = {
     2: (destroys, destroys_for_its_owner_only),
     3: (reports, reports_on_a_challenge_of_a_size_only),
     4: (verifies_a_report, verifies_no_report_that_is_false_old_or_of_another),
+    5: (opens_a_channel, opens_no_channel_that_the_path_has_touched),
+    6: (stores, stores_in_declared_namespaces_only),
+    7: (loads, loads_the_newest_or_refuses_in_words),
     8: (draws_random_bytes, draws_no_more_than_a_gate_carries),
     9: (makes_keys, makes_keys_for_one_purpose_and_of_its_suite),
     10: (encrypts, encrypts_under_a_key_to_encrypt_only),

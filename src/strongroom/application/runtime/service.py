@@ -16,7 +16,7 @@ from strongroom.application.runtime.values import check_values
 from strongroom.application.sdk import open_bundle
 from strongroom.application.sdk.calls import decode_call, encode_answer
 from strongroom.application.sdk.inside import InsideServices
-from strongroom.application.sdk.interface import FIRST_ENTRY, INTERFACES
+from strongroom.application.sdk.interface import CONVERSE, FIRST_ENTRY, INTERFACES
 from strongroom.core.codec import cbor
 from strongroom.core.codec.bundle import EntryPoint, VerifiedBundle
 from strongroom.core.rats import Call, ServiceGate
@@ -55,6 +55,8 @@ class ServiceEnclave:
     def _answer(self, call: Call) -> bytes:
         if call.method in INTERFACES:
             return self._interface(call)
+        if call.method == CONVERSE:
+            return self._converse(call.payload)
         at = call.method - FIRST_ENTRY
         if not 0 <= at < len(self._manifest.entry_points):
             message = f"this app has no method {call.method}"
@@ -75,6 +77,38 @@ class ServiceEnclave:
         arguments = decode_call(call.payload, row.takes)
         return encode_answer(getattr(self._services, row.name)(**arguments))
 
+    def _converse(self, payload: bytes) -> bytes:
+        """Carry on a channel: its second message opens it, a record is a call in it.
+
+        What is called, with which arguments and what it answers or refuses is in the
+        records; the ordinary side learns their sizes.
+        """
+        match cbor.decode(payload):
+            case {"session": bytes() as session, "finish": bytes() as finish}:
+                self._services.channels.finish(session, finish)
+                return encode_answer(b"")
+            case {"session": bytes() as session, "record": bytes() as record}:
+                return encode_answer(self._spoken(session, record))
+            case _:
+                message = "a channel carries a finish or a record"
+                raise Malformed(message)
+
+    def _spoken(self, session: bytes, record: bytes) -> bytes:
+        channels = self._services.channels
+        conversation = channels.session(session).conversation
+        try:
+            said = conversation.receive(record)
+        finally:
+            if not conversation.is_open:
+                channels.forget(session)
+        if said is None:
+            return conversation.close()
+        try:
+            answer = [True, self._answer(_inner(said))]
+        except StrongroomError as error:
+            answer = [False, cbor.encode(error.to_value())]
+        return conversation.send(cbor.encode(answer))
+
     def _entry(self, entry: EntryPoint, call: Call) -> bytes:
         values = check_values(entry.parameters, cbor.decode(call.payload))
         answer = encode_answer(self._call(entry, values))
@@ -94,3 +128,13 @@ class ServiceEnclave:
         except BaseException as error:
             message = "the app raised an error; run it on data of your own to see it"
             raise AppFailed(message) from error
+
+
+def _inner(said: bytes) -> Call:
+    """Return the call that a record holds; a channel has no channel inside."""
+    match cbor.decode(said):
+        case [int() as method, bytes() as payload] if method != CONVERSE:
+            return Call(method, payload, ())
+        case _:
+            message = "a record holds a method and its payload"
+            raise Malformed(message)

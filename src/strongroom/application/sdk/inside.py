@@ -2,6 +2,7 @@
 """The fifteen functions as an app in an enclave has them."""
 
 from strongroom.application.sdk.calls import decode_answer
+from strongroom.application.sdk.host_objects import HostObjects
 from strongroom.application.sdk.interface import Policy
 from strongroom.core.codec import cbor
 from strongroom.core.codec.bundle import VerifiedBundle
@@ -13,12 +14,15 @@ from strongroom.core.rats import (
     ServiceGate,
     not_checked_bytes,
 )
-from strongroom.errors import Malformed, Untrusted
+from strongroom.errors import Malformed, Refused, Untrusted
 from strongroom.services.attestation import appraise, verify_evidence
+from strongroom.services.channel import ChannelService
 from strongroom.services.operations import KeyRing
 from strongroom.services.operations.keyring import HANDLE_BYTES
 from strongroom.services.sealing import Sealer
+from strongroom.services.storage import Place, ProtectedStore
 
+_OWNER = "app"
 _ANY_USER_DATA = "the caller of verify_report compares it"
 
 
@@ -28,6 +32,7 @@ class InsideServices:
     Attributes:
         keys: made in here, by handle; they end with the enclave unless the app seals
             `keys.export()`.
+        channels: those that clients have opened with this app.
 
     What needs the ordinary side (other enclaves, the platform's evidence, a place to
     keep ciphertext) is asked of whoever called; nothing that it answers is trusted.
@@ -37,6 +42,8 @@ class InsideServices:
         self._gate, self._bundle = gate, bundle
         self._sealer = Sealer(gate, bundle)
         self.keys = KeyRing(bundle.manifest.suite, gate.random)
+        self._open: dict[str, ProtectedStore] = {}
+        self.channels = ChannelService(bundle.manifest.suite, gate.random, self.report)
 
     def create(self, bundle: bytes) -> bytes:
         """Have the caller create an application of `bundle`; return its id (IF-1).
@@ -84,6 +91,49 @@ class InsideServices:
             "enclave_id": app.enclave_id,
             "user_data": app.user_data,
         }
+
+    def open_channel(self, hello: bytes) -> bytes:
+        """Answer a client's hello with a key that the evidence binds (IF-5)."""
+        return self.channels.offer(hello)
+
+    def store(self, namespace: str, block: str, data: bytes) -> int:
+        """Store a block; return its version (IF-6)."""
+        with self.storage(namespace).write() as transaction:
+            transaction.put(block, data)
+        return self.storage(namespace).version_of(block)
+
+    def load(self, namespace: str, block: str) -> bytes:
+        """Return the newest content of a block (IF-7)."""
+        return self.storage(namespace).load(block)
+
+    def storage(self, namespace: str) -> ProtectedStore:
+        """Return a namespace of the manifest, for transactions of many blocks.
+
+        Raises:
+            Refused: `resource.storage`, the manifest does not declare it (RES-1).
+            Stale: `storage.rollback`.
+        """
+        declared = self._bundle.manifest.storage
+        if namespace not in declared:
+            raise Refused.because(
+                "resource.storage",
+                f"the app {self._bundle.manifest.name}",
+                expected=f"a declared namespace: {', '.join(declared) or 'none'}",
+                got=namespace,
+                remedy="Name it under `storage` in strongroom.toml, and build anew.",
+            )
+        if namespace not in self._open:
+            place = Place(self._bundle.measurement, _OWNER, namespace)
+            with self._gate.sealing_key(place.label) as key:
+                self._open[namespace] = ProtectedStore(
+                    self._bundle.manifest.suite,
+                    place,
+                    key,
+                    self._gate,
+                    HostObjects(self._gate.ask_host, namespace),
+                    self._gate.random,
+                )
+        return self._open[namespace]
 
     def random(self, n: int) -> bytes:
         """Return `n` random bytes of the device (IF-8)."""

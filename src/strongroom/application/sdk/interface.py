@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, Literal, Protocol
 
+CONVERSE: Final = 16
+"""The method that carries the messages of a channel after its offer (7.5 c to e)."""
+
 FIRST_ENTRY: Final = 32
 """The method number of an app's first entry point; they follow by name."""
 

@@ -5,42 +5,45 @@ One of these stands for one app in its enclave. Creating and destroying are the
 monitor's; everything else the app does, if its manifest offers it (7.7).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
+from strongroom.application.sdk.calling import CallingServices
 from strongroom.application.sdk.calls import decode_answer, encode_answer, encode_call
-from strongroom.application.sdk.interface import (
-    FIRST_ENTRY,
-    INTERFACES,
-    NUMBERS,
-    Policy,
-)
+from strongroom.application.sdk.host_objects import answer_objects
+from strongroom.application.sdk.interface import CONVERSE
 from strongroom.core.codec import cbor
 from strongroom.core.codec.bundle import Bundle
 from strongroom.core.rats import Evidence
+from strongroom.core.rats.stores import ObjectStore
 from strongroom.errors import Malformed, NotFound
 from strongroom.services.isolation import Enclave, Isolation
 
-Answers = Callable[[Mapping[str, object]], object]
 
-
-class OutsideServices:
+class OutsideServices(CallingServices):
     """Implements `Services` over a monitor; a context manager that destroys.
 
     `create` comes first; the app that it starts answers the other functions.
     """
 
-    def __init__(self, isolation: Isolation, launch_policy: bytes) -> None:
+    def __init__(
+        self,
+        isolation: Isolation,
+        launch_policy: bytes,
+        stores: Callable[[str], ObjectStore] | None = None,
+    ) -> None:
         """Begin without an application.
 
         Args:
             isolation: a connection to the monitor of this machine.
             launch_policy: says whose bundles may start.
+            stores: gives the untrusted store of a namespace; None for none at all.
         """
+        super().__init__()
         self._isolation, self._launch_policy = isolation, launch_policy
+        self._stores = stores
         self._enclaves: dict[bytes, Enclave] = {}
-        self._names: dict[str, int] = {}
         self._app: Enclave | None = None
 
     def create(self, bundle: bytes) -> bytes:
@@ -49,8 +52,7 @@ class OutsideServices:
         self._enclaves[enclave.enclave_id] = enclave
         if self._app is None:
             self._app = enclave
-            entries = Bundle.from_bytes(bundle).manifest.entry_points
-            self._names = {each.name: at for at, each in enumerate(entries)}
+            self.know(Bundle.from_bytes(bundle).manifest)
         return enclave.enclave_id
 
     def destroy(self, enclave: bytes) -> bytes:
@@ -65,99 +67,14 @@ class OutsideServices:
             raise NotFound(message)
         return found.destroy()
 
-    def report(self, nonce: bytes, user_data: bytes = b"") -> bytes:
-        """Return evidence of the app and its platform (IF-3)."""
-        return self._bytes("report", nonce=nonce, user_data=user_data)
-
-    def verify_report(
-        self, evidence: bytes, endorsements: bytes, policy: bytes, nonce: bytes
-    ) -> dict[str, object]:
-        """Have the app verify and appraise evidence of another (IF-4)."""
-        answer = self._interface(
-            "verify_report",
-            evidence=evidence,
-            endorsements=endorsements,
-            policy=policy,
-            nonce=nonce,
-        )
-        if not isinstance(answer, dict):
-            message = "the app's answer is no verdict"
-            raise Malformed(message)
-        return answer
-
-    def random(self, n: int) -> bytes:
-        """Return `n` random bytes of the device (IF-8)."""
-        return self._bytes("random", n=n)
-
-    def generate_key(self, algorithm: str, purpose: str, label: str) -> bytes:
-        """Have the app make a key; return its handle (IF-9)."""
-        return self._bytes(
-            "generate_key", algorithm=algorithm, purpose=purpose, label=label
-        )
-
-    def encrypt(self, key: bytes, data: bytes, associated_data: bytes = b"") -> bytes:
-        """Have the app encrypt (IF-10)."""
-        return self._bytes(
-            "encrypt", key=key, data=data, associated_data=associated_data
-        )
-
-    def decrypt(self, key: bytes, data: bytes, associated_data: bytes = b"") -> bytes:
-        """Have the app decrypt what it encrypted (IF-11)."""
-        return self._bytes(
-            "decrypt", key=key, data=data, associated_data=associated_data
-        )
-
-    def sign(self, key: bytes, message: bytes) -> bytes:
-        """Have the app sign (IF-12)."""
-        return self._bytes("sign", key=key, message=message)
-
-    def verify_signature(self, key: bytes, message: bytes, signature: bytes) -> bool:
-        """Have the app say whether a signature holds (IF-13)."""
-        return bool(
-            self._interface(
-                "verify_signature", key=key, message=message, signature=signature
-            )
-        )
-
-    def seal(
-        self, data: bytes, policy: Policy = "measurement", associated_data: bytes = b""
-    ) -> bytes:
-        """Have the app bind data to what it is (IF-14)."""
-        return self._bytes(
-            "seal", data=data, policy=policy, associated_data=associated_data
-        )
-
-    def unseal(
-        self, sealed: bytes, associated_data: bytes = b"", approval: bytes = b""
-    ) -> bytes:
-        """Have the app open sealed data and hand it out, if it offers that (IF-15)."""
-        return self._bytes(
-            "unseal", sealed=sealed, associated_data=associated_data, approval=approval
-        )
-
-    def call(self, entry: str, **values: object) -> object:
-        """Call an entry point of the app by name.
-
-        Raises:
-            NotFound: it has none of that name.
-        """
-        at = self._names.get(entry)
-        if at is None:
-            message = f"the app has no entry point {entry}"
-            raise NotFound(message)
-        return decode_answer(self._call(FIRST_ENTRY + at, encode_call(values)))
-
-    def _bytes(self, name: str, **arguments: object) -> bytes:
-        answer = self._interface(name, **arguments)
+    def converse(self, session: bytes, **message: bytes) -> bytes:
+        """Pass a message of a channel on, unread, and return the answer (7.5)."""
+        payload = encode_call({"session": session, **message})
+        answer = decode_answer(self._call(CONVERSE, payload), bytes)
         if not isinstance(answer, bytes):
-            message = f"the app answered {name} with no bytes"
-            raise Malformed(message)
+            wrong = "the app answered a record with no bytes"
+            raise Malformed(wrong)
         return answer
-
-    def _interface(self, name: str, **arguments: object) -> object:
-        number = NUMBERS[name]
-        answer = self._call(number, encode_call(arguments))
-        return decode_answer(answer, INTERFACES[number].gives)
 
     def _call(self, method: int, payload: bytes) -> bytes:
         if self._app is None:
@@ -176,6 +93,14 @@ class OutsideServices:
                 platform = self._isolation.evidence(nonce)
                 kind = self._isolation.status().kind
                 return encode_answer(Evidence(kind, platform, b"").to_bytes())
+            case {
+                "ask": "objects",
+                "verb": verb,
+                "namespace": str() as namespace,
+                "name": str() as name,
+                "data": bytes() as data,
+            } if self._stores:
+                return answer_objects(self._stores(namespace), verb, name, data)
             case _:
                 message = "the app asked what the ordinary side does not answer"
                 raise NotFound(message)

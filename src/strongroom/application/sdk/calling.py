@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The functions that an app answers, as its callers have them: typed, one a method."""
+
+from abc import ABC, abstractmethod
+
+from strongroom.application.sdk.calls import decode_answer, encode_call
+from strongroom.application.sdk.interface import (
+    FIRST_ENTRY,
+    INTERFACES,
+    NUMBERS,
+    Policy,
+)
+from strongroom.core.codec.bundle import Manifest
+from strongroom.errors import Malformed, NotFound
+
+
+class CallingServices(ABC):
+    """`Services` by calls to one app, whichever way they take."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, int] = {}
+
+    def know(self, manifest: Manifest) -> None:
+        """Learn the app's entry points, for `call`."""
+        self._names = {each.name: at for at, each in enumerate(manifest.entry_points)}
+
+    @abstractmethod
+    def _call(self, method: int, payload: bytes) -> bytes: ...
+
+    def report(self, nonce: bytes, user_data: bytes = b"") -> bytes:
+        """Return evidence of the app and its platform (IF-3)."""
+        return self._bytes("report", nonce=nonce, user_data=user_data)
+
+    def verify_report(
+        self, evidence: bytes, endorsements: bytes, policy: bytes, nonce: bytes
+    ) -> dict[str, object]:
+        """Have the app verify and appraise evidence of another (IF-4)."""
+        answer = self._interface(
+            "verify_report",
+            evidence=evidence,
+            endorsements=endorsements,
+            policy=policy,
+            nonce=nonce,
+        )
+        if not isinstance(answer, dict):
+            message = "the app's answer is no verdict"
+            raise Malformed(message)
+        return answer
+
+    def open_channel(self, hello: bytes) -> bytes:
+        """Pass a client's hello on and return the app's offer (IF-5)."""
+        return self._bytes("open_channel", hello=hello)
+
+    def store(self, namespace: str, block: str, data: bytes) -> int:
+        """Have the app store a block; return its version (IF-6)."""
+        answer = self._interface("store", namespace=namespace, block=block, data=data)
+        if not isinstance(answer, int):
+            message = "the app answered store with no version"
+            raise Malformed(message)
+        return answer
+
+    def load(self, namespace: str, block: str) -> bytes:
+        """Have the app read a block (IF-7)."""
+        return self._bytes("load", namespace=namespace, block=block)
+
+    def random(self, n: int) -> bytes:
+        """Return `n` random bytes of the device (IF-8)."""
+        return self._bytes("random", n=n)
+
+    def generate_key(self, algorithm: str, purpose: str, label: str) -> bytes:
+        """Have the app make a key; return its handle (IF-9)."""
+        return self._bytes(
+            "generate_key", algorithm=algorithm, purpose=purpose, label=label
+        )
+
+    def encrypt(self, key: bytes, data: bytes, associated_data: bytes = b"") -> bytes:
+        """Have the app encrypt (IF-10)."""
+        return self._bytes(
+            "encrypt", key=key, data=data, associated_data=associated_data
+        )
+
+    def decrypt(self, key: bytes, data: bytes, associated_data: bytes = b"") -> bytes:
+        """Have the app decrypt what it encrypted (IF-11)."""
+        return self._bytes(
+            "decrypt", key=key, data=data, associated_data=associated_data
+        )
+
+    def sign(self, key: bytes, message: bytes) -> bytes:
+        """Have the app sign (IF-12)."""
+        return self._bytes("sign", key=key, message=message)
+
+    def verify_signature(self, key: bytes, message: bytes, signature: bytes) -> bool:
+        """Have the app say whether a signature holds (IF-13)."""
+        return bool(
+            self._interface(
+                "verify_signature", key=key, message=message, signature=signature
+            )
+        )
+
+    def seal(
+        self, data: bytes, policy: Policy = "measurement", associated_data: bytes = b""
+    ) -> bytes:
+        """Have the app bind data to what it is (IF-14)."""
+        return self._bytes(
+            "seal", data=data, policy=policy, associated_data=associated_data
+        )
+
+    def unseal(
+        self, sealed: bytes, associated_data: bytes = b"", approval: bytes = b""
+    ) -> bytes:
+        """Have the app open sealed data and hand it out, if it offers that (IF-15)."""
+        return self._bytes(
+            "unseal", sealed=sealed, associated_data=associated_data, approval=approval
+        )
+
+    def call(self, entry: str, **values: object) -> object:
+        """Call an entry point of the app by name.
+
+        Raises:
+            NotFound: it has none of that name.
+        """
+        at = self._names.get(entry)
+        if at is None:
+            message = f"the app has no entry point {entry}"
+            raise NotFound(message)
+        return decode_answer(self._call(FIRST_ENTRY + at, encode_call(values)))
+
+    def _bytes(self, name: str, **arguments: object) -> bytes:
+        answer = self._interface(name, **arguments)
+        if not isinstance(answer, bytes):
+            message = f"the app answered {name} with no bytes"
+            raise Malformed(message)
+        return answer
+
+    def _interface(self, name: str, **arguments: object) -> object:
+        number = NUMBERS[name]
+        answer = self._call(number, encode_call(arguments))
+        return decode_answer(answer, INTERFACES[number].gives)

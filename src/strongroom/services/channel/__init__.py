@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The secure channel over the ordinary side, which sees ciphertext only (CHAN, 7.5)."""
+
+from strongroom.services.channel.agent import ChannelAgent, VerifyEvidence
+from strongroom.services.channel.records import Conversation
+from strongroom.services.channel.service import ChannelService
+
+__all__ = ["ChannelAgent", "ChannelService", "Conversation", "VerifyEvidence"]

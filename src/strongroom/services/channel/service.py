@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The channel service: an app's end, inside its enclave (安全信道服务, 7.5)."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from strongroom.core.codec.signed import open_record, peek_record
+from strongroom.core.crypto import KemKey, VerifyingKey, suite
+from strongroom.errors import LimitReached, NotFound, Untrusted
+from strongroom.services.channel.handshake import (
+    BOX_INFO,
+    NONCE_BYTES,
+    SESSION_BYTES,
+    Finish,
+    Hello,
+    Offer,
+    direction_secret,
+    offer_digest,
+    transcript,
+)
+from strongroom.services.channel.records import Conversation, Direction
+from strongroom.services.channel.who import ClientProof
+
+MAX_SESSIONS = 1024
+MAX_WAITING = 256
+
+
+@dataclass
+class _Waiting:
+    hello: bytes
+    offer: bytes
+    bound: bytes
+    key: KemKey
+
+
+@dataclass
+class Session:
+    """One open channel; `client` is the id of the key that signed, or b""."""
+
+    conversation: Conversation
+    client: bytes
+
+
+class ChannelService:
+    """Every channel of one app."""
+
+    def __init__(
+        self,
+        suite_id: str,
+        random: Callable[[int], bytes],
+        report: Callable[[bytes, bytes], bytes],
+        clients: Sequence[VerifyingKey] | None = None,
+    ) -> None:
+        """Begin without channels.
+
+        Args:
+            suite_id: the app's suite; another one in a hello is refused.
+            random: gives random bytes.
+            report: (nonce, user data) -> evidence of the app (IF-3).
+            clients: who may open a channel, by signature; None for anyone.
+        """
+        self._suite, self._random, self._report = suite(suite_id), random, report
+        self._clients = (
+            None if clients is None else {each.key_id: each for each in clients}
+        )
+        self._waiting: OrderedDict[bytes, _Waiting] = OrderedDict()
+        self._sessions: dict[bytes, Session] = {}
+
+    def offer(self, data: bytes) -> bytes:
+        """Answer a hello with a fresh key that the evidence binds (IF-5, step b).
+
+        The oldest offer that nobody finished is forgotten where there are too many.
+
+        Raises:
+            Untrusted: `channel.suite`.
+            LimitReached: as many channels as there may be.
+        """
+        hello = Hello.from_bytes(data)
+        if hello.suite != self._suite.id:
+            raise Untrusted.because(
+                "channel.suite",
+                "secure channel",
+                expected=f"suite {self._suite.id}",
+                got=hello.suite,
+                remedy="Speak the suite of the app; nothing else is negotiated.",
+            )
+        if len(self._sessions) >= MAX_SESSIONS:
+            message = f"an app has at most {MAX_SESSIONS} channels open"
+            raise LimitReached(message)
+        key = self._suite.kem_key(self._random(self._suite.kem_seed_bytes))
+        session, nonce = self._random(SESSION_BYTES), self._random(NONCE_BYTES)
+        bound = offer_digest(data, session, key.public.raw, nonce)
+        evidence = self._report(hello.nonce, bound)
+        offer = Offer(session, key.public.raw, nonce, evidence).to_bytes()
+        self._waiting[session] = _Waiting(data, offer, bound, key)
+        if len(self._waiting) > MAX_WAITING:
+            self._waiting.popitem(last=False)
+        return offer
+
+    def finish(self, session: bytes, data: bytes) -> None:
+        """Take the agent's second message; the channel is open then (step c).
+
+        A finish counts once: its key is forgotten, whatever comes of it.
+
+        Raises:
+            NotFound: no such offer, or one that was finished.
+            Tampered: the box is not for it.
+            Untrusted: `channel.client`, the client is nobody who may.
+        """
+        waiting = self._waiting.pop(session, None)
+        if waiting is None:
+            message = "no offer waits for this: begin with a hello"
+            raise NotFound(message)
+        finish = Finish.from_bytes(data)
+        secret = waiting.key.open(finish.box, BOX_INFO + waiting.bound)
+        heard = transcript(waiting.hello, waiting.offer, finish.box)
+        client = self._client(finish.client, heard)
+        theirs, mine = (
+            Direction(
+                self._suite, direction_secret(self._suite, secret, heard, side), session
+            )
+            for side in ("agent", "service")
+        )
+        self._sessions[session] = Session(Conversation(mine, theirs), client)
+
+    def session(self, session: bytes) -> Session:
+        """Return an open channel.
+
+        Raises:
+            NotFound: none of that id is open.
+        """
+        found = self._sessions.get(session)
+        if found is None:
+            message = "no such channel is open: begin with a hello"
+            raise NotFound(message)
+        return found
+
+    def forget(self, session: bytes) -> None:
+        """Drop a channel and its keys."""
+        self._sessions.pop(session, None)
+
+    def _client(self, proof: bytes, heard: bytes) -> bytes:
+        if self._clients is None and not proof:
+            return b""
+        _, key_id = peek_record(ClientProof, proof) if proof else (None, b"")
+        key = (self._clients or {}).get(key_id)
+        if key is None or open_record(ClientProof, proof, key).transcript != heard:
+            raise Untrusted.because(
+                "channel.client",
+                "the app",
+                expected="a client on its list, who signed this handshake",
+                got=f"key {key_id.hex()[:16]}" if key_id else "nobody's signature",
+                remedy="Open the channel with an identity that the app lists.",
+            )
+        return key_id
