@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Blocks over an untrusted store: secret, authentic, newest (STOR, 7.8, IF-6, IF-7).
 
-    object    nonce || ciphertext || tag, named by the digest of it
-    head.N    the same, of the state's version N and the name of the tree's root
+    ID.DIGEST    nonce || ciphertext || tag, named by the digest of it
+    ID.head.N    the same, of the state's version N and the name of the tree's root
+
+ID stands for app, owner and namespace, so that many may share one store.
 
 Nothing is ever overwritten. A commit writes new objects, then head.N+1, then counts the
 device's counter from N to N+1, then deletes what nobody refers to any more. The head
@@ -16,6 +18,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from strongroom.core.codec import cbor
 from strongroom.core.codec.record import Record
 from strongroom.core.crypto import SecretBuffer, suite
 from strongroom.core.crypto.aead import NONCE_BYTES
@@ -32,7 +35,7 @@ from strongroom.errors import (
 from strongroom.services.storage.tree import Entry, Node, Tree
 
 MAX_BLOCK_BYTES = 8 << 20
-_MAX_ID = 256
+_MAX_ID, _ID_DIGITS = 256, 16
 _KEY = b"strongroom/storage/v1/key\0"
 
 
@@ -111,6 +114,8 @@ class ProtectedStore:
         self._aead = self._row.aead(
             self._row.hkdf(key.view, info=_KEY + context, length=size)
         )
+        where = [place.app, place.owner, place.namespace]
+        self._id = self._row.digest(cbor.encode(where)).hex()[:_ID_DIGITS]
         self._tree = Tree(self._row, self._load_node, self._save_node)
         self._head = self._newest()
 
@@ -156,7 +161,7 @@ class ProtectedStore:
     def collect(self) -> int:
         """Delete objects that a crash left behind; return how many."""
         used = {self._head_name(self.version), *self._tree.names(self._head.root)}
-        lost = [name for name in self._objects.names() if name not in used]
+        lost = [name for name in self._mine() if name not in used]
         for name in lost:
             self._objects.delete(name)
         return len(lost)
@@ -195,7 +200,7 @@ class ProtectedStore:
         return head
 
     def _rolled_back(self, count: int) -> Refused:
-        heads = [n.partition(".")[2] for n in self._objects.names() if "head." in n]
+        heads = [name.rpartition(".head.")[2] for name in self._mine()]
         newest = max((int(n) for n in heads if n.isdecimal()), default=0)
         return Stale.because(
             rule="storage.rollback",
@@ -213,13 +218,13 @@ class ProtectedStore:
 
     def _seal(self, data: bytes, where: str) -> str:
         sealed = self._encrypt(data, where)
-        name = self._row.digest(sealed).hex()
+        name = self._name(sealed)
         self._objects.put(name, sealed)
         return name
 
     def _open(self, name: str, where: str) -> bytes:
         sealed = self._objects.get(name)
-        if sealed is None or self._row.digest(sealed).hex() != name:
+        if sealed is None or self._name(sealed) != name:
             raise _altered(where)
         return self._decrypt(sealed, where)
 
@@ -239,8 +244,14 @@ class ProtectedStore:
     def _aad(self, where: str) -> bytes:
         return f"strongroom/storage/v1\0{self._place.namespace}\0{where}".encode()
 
+    def _name(self, sealed: bytes) -> str:
+        return f"{self._id}.{self._row.digest(sealed).hex()}"
+
     def _head_name(self, version: int) -> str:
-        return f"head.{version}"
+        return f"{self._id}.head.{version}"
+
+    def _mine(self) -> list[str]:
+        return [n for n in self._objects.names() if n.startswith(f"{self._id}.")]
 
 
 def _altered(where: str) -> Refused:
