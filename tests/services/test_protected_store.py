@@ -193,10 +193,6 @@ def test_another_app_owner_namespace_or_device_opens_nothing() -> None:
     with SecretBuffer(32) as foreign:
         foreign.fill_random()
         assert rule(lambda: opened(objects, device, key=foreign)) == "storage.object"
-    other = Place(b"n" * 32, "alice", "ledger")
-    put(opened(objects, Device(), other), a=b"beside it")
-    assert opened(objects, device).load("a") == b"secret"
-    assert opened(objects, device).collect() == 0
     for place in (
         Place(b"n" * 32, "alice", "ledger"),
         Place(b"m" * 32, "bob", "ledger"),
@@ -205,6 +201,15 @@ def test_another_app_owner_namespace_or_device_opens_nothing() -> None:
         device.values = {place.label: 1, **counted}
         with pytest.raises(Refused, match="empty store"):
             opened(objects, device, place)
+
+
+def test_apps_that_share_a_store_leave_one_another_alone() -> None:
+    objects, device = Objects(), Device()
+    put(opened(objects, device), a=b"secret")
+    other = Place(b"n" * 32, "alice", "ledger")
+    put(opened(objects, Device(), other), a=b"beside it")
+    assert opened(objects, device).collect() == 0
+    assert opened(objects, device).load("a") == b"secret"
 
 
 def test_a_crash_at_any_point_leaves_the_old_state_or_the_new() -> None:
