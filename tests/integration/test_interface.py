@@ -463,3 +463,47 @@ def test_both_sides_have_every_function_with_the_same_names(side: type) -> None:
         mine, agreed = getattr(side, row.name), getattr(Services, row.name)
         assert mine.__annotations__ == agreed.__annotations__, row.name
         assert set(row.takes) == set(agreed.__annotations__) - {"return"}
+
+
+def page() -> str:
+    """Return docs/interface.md as the table and the checks here make it."""
+    lines = [
+        "# The interface",
+        "",
+        "Fifteen functions (GB/T 45230-2025, section 6) reach the eight security services. An app in an enclave",  # noqa: E501
+        "has them as the first argument of its entry points; the ordinary side calls the same names with the same types",  # noqa: E501
+        "through the gate (`OutsideServices`), and a client in a secure channel (`RemoteServices`). What the ordinary side",  # noqa: E501
+        "may call through an app is listed in the app's manifest (`interfaces`). Code: `application/sdk`.",  # noqa: E501
+        "",
+        "This page is made by `python -m tests.integration.test_interface`; its last column counts checks that run on",  # noqa: E501
+        f"{len(ROOTS)} roots of trust ({', '.join(ROOTS)}) in both suites.",
+        "",
+        "| id | service | the standard's name | function | checks |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for number, row in INTERFACES.items():
+        checks = ", ".join(check.__name__.replace("_", " ") for check in ROWS[number])
+        lines.append(
+            f"| IF-{number} | {row.service} | {row.title} | `{row.summary}` | {checks} |"
+        )
+    runs = len(CHECKS) * len(ROOTS) * 2
+    lines += [
+        "",
+        "A key is named by a handle of 16 bytes; `verify_signature` also takes a `PublicKey` record. `policy` of `seal` is",  # noqa: E501
+        '"measurement" or "signer". Arguments and results travel as deterministic CBOR maps, so any language can call them.',  # noqa: E501
+        "",
+        f"{len(INTERFACES)} functions, {len(CHECKS)} checks, {runs} runs.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def test_the_page_about_the_interface_is_this_table() -> None:
+    assert set(ROWS) == set(INTERFACES)
+    assert all(len(checks) > 1 for checks in ROWS.values())
+    written = Path(__file__).parents[2] / "docs" / "interface.md"
+    assert written.read_text("utf-8") == page()
+
+
+if __name__ == "__main__":
+    print(page(), end="")  # noqa: T201 - what the program is for
