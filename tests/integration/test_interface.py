@@ -235,9 +235,7 @@ def client_of(
         appraise(platform, app, policy, nonce=nonce, now=now, user_data=user_data)
 
     agent = ChannelAgent(case.machine.suite_id, os.urandom, verify)
-    remote = RemoteServices(agent, path)
-    remote.know(case.bundle.manifest)
-    return remote
+    return RemoteServices(agent, path)
 
 
 def opens_a_channel(case: Case) -> None:
@@ -484,7 +482,8 @@ def page() -> str:
     for number, row in INTERFACES.items():
         checks = ", ".join(check.__name__.replace("_", " ") for check in ROWS[number])
         lines.append(
-            f"| IF-{number} | {row.service} | {row.title} | `{row.summary}` | {checks} |"
+            f"| IF-{number} | {row.service} | {row.title} | `{row.summary}` "
+            f"| {checks} |"
         )
     runs = len(CHECKS) * len(ROOTS) * 2
     lines += [

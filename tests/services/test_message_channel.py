@@ -19,9 +19,16 @@ from strongroom.errors import (
     Tampered,
     Untrusted,
 )
-from strongroom.services.channel import ChannelAgent, ChannelService, Conversation
+from strongroom.services.channel import (
+    ChannelAgent,
+    ChannelService,
+    Conversation,
+    listed,
+    signed_by,
+)
 from strongroom.services.channel.handshake import Finish, Hello, Offer
 from strongroom.services.channel.records import REKEY_EVERY, Direction
+from strongroom.services.channel.who import anyone
 
 each_suite = pytest.mark.parametrize("suite_id", ["sm", "intl"])
 
@@ -43,8 +50,9 @@ class World:
 
     def __post_init__(self) -> None:
         self.monitor = key(self.suite_id)
-        public = None if self.clients is None else [k.public for k in self.clients]
-        self.service = ChannelService(self.suite_id, os.urandom, self.report, public)
+        public = [each.public for each in self.clients or ()]
+        admit = anyone if self.clients is None else listed(public)
+        self.service = ChannelService(self.suite_id, os.urandom, self.report, admit)
 
     def report(self, nonce: bytes, user_data: bytes) -> bytes:
         """Return evidence: a signed statement, as a monitor gives one."""
@@ -66,7 +74,8 @@ class World:
 
     def agent(self, identity: SigningKey | None = None) -> ChannelAgent:
         """Return a client's agent."""
-        return ChannelAgent(self.suite_id, os.urandom, self.verify, identity)
+        prove = signed_by(identity) if identity else None
+        return ChannelAgent(self.suite_id, os.urandom, self.verify, prove)
 
     def open(
         self, identity: SigningKey | None = None
@@ -218,21 +227,21 @@ def test_the_type_of_a_record_is_authentic(suite_id: str) -> None:
 
 @each_suite
 def test_only_clients_on_the_list_open_a_channel(suite_id: str) -> None:
-    listed, stranger = key(suite_id), key(suite_id)
-    world = World(suite_id, (listed,))
-    agent = world.agent(listed)
+    friend, stranger = key(suite_id), key(suite_id)
+    world = World(suite_id, (friend,))
+    agent = world.agent(friend)
     session, finish, _ = agent.finish(world.service.offer(agent.hello()))
     world.service.finish(session, finish)
-    assert world.service.session(session).client == listed.public.key_id
+    assert world.service.session(session).client == friend.public.key_id
     for identity in (stranger, None):
         assert rule(lambda: world.open(identity)) == "channel.client"  # noqa: B023
 
 
 @each_suite
 def test_another_handshakes_signature_is_refused(suite_id: str) -> None:
-    listed = key(suite_id)
-    world = World(suite_id, (listed,))
-    agent = world.agent(listed)
+    friend = key(suite_id)
+    world = World(suite_id, (friend,))
+    agent = world.agent(friend)
     _, old, _ = agent.finish(world.service.offer(agent.hello()))
     fresh = world.agent()
     session, finish, _ = fresh.finish(world.service.offer(fresh.hello()))

@@ -16,7 +16,12 @@ from strongroom.application.runtime.values import check_values
 from strongroom.application.sdk import open_bundle
 from strongroom.application.sdk.calls import decode_call, encode_answer
 from strongroom.application.sdk.inside import InsideServices
-from strongroom.application.sdk.interface import CONVERSE, FIRST_ENTRY, INTERFACES
+from strongroom.application.sdk.interface import (
+    CONVERSE,
+    ENTRIES,
+    FIRST_ENTRY,
+    INTERFACES,
+)
 from strongroom.core.codec import cbor
 from strongroom.core.codec.bundle import EntryPoint, VerifiedBundle
 from strongroom.core.rats import Call, ServiceGate
@@ -57,6 +62,8 @@ class ServiceEnclave:
             return self._interface(call)
         if call.method == CONVERSE:
             return self._converse(call.payload)
+        if call.method == ENTRIES:
+            return encode_answer([each.name for each in self._manifest.entry_points])
         at = call.method - FIRST_ENTRY
         if not 0 <= at < len(self._manifest.entry_points):
             message = f"this app has no method {call.method}"

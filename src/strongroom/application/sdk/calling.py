@@ -5,12 +5,12 @@ from abc import ABC, abstractmethod
 
 from strongroom.application.sdk.calls import decode_answer, encode_call
 from strongroom.application.sdk.interface import (
+    ENTRIES,
     FIRST_ENTRY,
     INTERFACES,
     NUMBERS,
     Policy,
 )
-from strongroom.core.codec.bundle import Manifest
 from strongroom.errors import Malformed, NotFound
 
 
@@ -18,11 +18,7 @@ class CallingServices(ABC):
     """`Services` by calls to one app, whichever way they take."""
 
     def __init__(self) -> None:
-        self._names: dict[str, int] = {}
-
-    def know(self, manifest: Manifest) -> None:
-        """Learn the app's entry points, for `call`."""
-        self._names = {each.name: at for at, each in enumerate(manifest.entry_points)}
+        self._names: dict[str, int] | None = None
 
     @abstractmethod
     def _call(self, method: int, payload: bytes) -> bytes: ...
@@ -119,11 +115,20 @@ class CallingServices(ABC):
         Raises:
             NotFound: it has none of that name.
         """
+        if self._names is None:
+            self._names = self._entries()
         at = self._names.get(entry)
         if at is None:
             message = f"the app has no entry point {entry}"
             raise NotFound(message)
         return decode_answer(self._call(FIRST_ENTRY + at, encode_call(values)))
+
+    def _entries(self) -> dict[str, int]:
+        names = decode_answer(self._call(ENTRIES, b""), list)
+        if not isinstance(names, list) or any(type(each) is not str for each in names):
+            message = "the app's entry points have no names"
+            raise Malformed(message)
+        return {name: at for at, name in enumerate(names)}
 
     def _bytes(self, name: str, **arguments: object) -> bytes:
         answer = self._interface(name, **arguments)

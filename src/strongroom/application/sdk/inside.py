@@ -4,6 +4,8 @@
 from strongroom.application.sdk.calls import decode_answer
 from strongroom.application.sdk.host_objects import HostObjects
 from strongroom.application.sdk.interface import Policy
+from strongroom.application.sdk.peers import LocalPeers, Relay
+from strongroom.application.sdk.remote import RemoteServices
 from strongroom.core.codec import cbor
 from strongroom.core.codec.bundle import VerifiedBundle
 from strongroom.core.codec.keys import PublicKey
@@ -16,7 +18,7 @@ from strongroom.core.rats import (
 )
 from strongroom.errors import Malformed, Refused, Untrusted
 from strongroom.services.attestation import appraise, verify_evidence
-from strongroom.services.channel import ChannelService
+from strongroom.services.channel import ChannelAgent, ChannelService
 from strongroom.services.operations import KeyRing
 from strongroom.services.operations.keyring import HANDLE_BYTES
 from strongroom.services.sealing import Sealer
@@ -43,7 +45,10 @@ class InsideServices:
         self._sealer = Sealer(gate, bundle)
         self.keys = KeyRing(bundle.manifest.suite, gate.random)
         self._open: dict[str, ProtectedStore] = {}
-        self.channels = ChannelService(bundle.manifest.suite, gate.random, self.report)
+        self._peers = LocalPeers(gate, bundle)
+        self.channels = ChannelService(
+            bundle.manifest.suite, gate.random, self.report, self._peers.admit
+        )
 
     def create(self, bundle: bytes) -> bytes:
         """Have the caller create an application of `bundle`; return its id (IF-1).
@@ -105,6 +110,26 @@ class InsideServices:
     def load(self, namespace: str, block: str) -> bytes:
         """Return the newest content of a block (IF-7)."""
         return self.storage(namespace).load(block)
+
+    def connect(self, enclave: bytes) -> RemoteServices:
+        """Open a channel to another enclave of this device (ISO-2).
+
+        Both prove what they are to each other, by the word of their one monitor; the
+        ordinary side carries ciphertext. `close` ends it.
+
+        Raises:
+            Refused: `resource.peer`, one of the two does not declare the other.
+            Untrusted: another device, or not that enclave.
+        """
+
+        def verify(evidence: bytes, *, nonce: bytes, user_data: bytes) -> None:
+            self._peers.check(evidence, enclave, (nonce, user_data))
+
+        manifest = self._bundle.manifest
+        agent = ChannelAgent(
+            manifest.suite, self._gate.random, verify, self._peers.prove
+        )
+        return RemoteServices(agent, Relay(self._gate, enclave))
 
     def storage(self, namespace: str) -> ProtectedStore:
         """Return a namespace of the manifest, for transactions of many blocks.

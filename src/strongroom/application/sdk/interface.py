@@ -14,6 +14,9 @@ from typing import Final, Literal, Protocol
 CONVERSE: Final = 16
 """The method that carries the messages of a channel after its offer (7.5 c to e)."""
 
+ENTRIES: Final = 17
+"""The method that tells the names of the app's entry points."""
+
 FIRST_ENTRY: Final = 32
 """The method number of an app's first entry point; they follow by name."""
 

@@ -12,9 +12,8 @@ from typing import Self
 from strongroom.application.sdk.calling import CallingServices
 from strongroom.application.sdk.calls import decode_answer, encode_answer, encode_call
 from strongroom.application.sdk.host_objects import answer_objects
-from strongroom.application.sdk.interface import CONVERSE
+from strongroom.application.sdk.interface import CONVERSE, NUMBERS
 from strongroom.core.codec import cbor
-from strongroom.core.codec.bundle import Bundle
 from strongroom.core.rats import Evidence
 from strongroom.core.rats.stores import ObjectStore
 from strongroom.errors import Malformed, NotFound
@@ -52,7 +51,6 @@ class OutsideServices(CallingServices):
         self._enclaves[enclave.enclave_id] = enclave
         if self._app is None:
             self._app = enclave
-            self.know(Bundle.from_bytes(bundle).manifest)
         return enclave.enclave_id
 
     def destroy(self, enclave: bytes) -> bytes:
@@ -101,9 +99,20 @@ class OutsideServices(CallingServices):
                 "data": bytes() as data,
             } if self._stores:
                 return answer_objects(self._stores(namespace), verb, name, data)
+            case {"ask": "relay", "enclave": bytes() as peer, "message": dict() as m}:
+                return self._relay(peer, m)
             case _:
                 message = "the app asked what the ordinary side does not answer"
                 raise NotFound(message)
+
+    def _relay(self, peer: bytes, message: dict[str, object]) -> bytes:
+        """Pass a message of one enclave on to another, unread (7.1b)."""
+        found = self._enclaves.get(peer)
+        if found is None:
+            wrong = f"no application {peer.hex()[:16]} was created here"
+            raise NotFound(wrong)
+        method = NUMBERS["open_channel"] if "hello" in message else CONVERSE
+        return found.call(method, encode_call(message), asked=self._asked)
 
     def close(self) -> None:
         """Destroy every application that was created here; never raises."""

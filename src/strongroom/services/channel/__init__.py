@@ -4,5 +4,13 @@
 from strongroom.services.channel.agent import ChannelAgent, VerifyEvidence
 from strongroom.services.channel.records import Conversation
 from strongroom.services.channel.service import ChannelService
+from strongroom.services.channel.who import listed, signed_by
 
-__all__ = ["ChannelAgent", "ChannelService", "Conversation", "VerifyEvidence"]
+__all__ = [
+    "ChannelAgent",
+    "ChannelService",
+    "Conversation",
+    "VerifyEvidence",
+    "listed",
+    "signed_by",
+]

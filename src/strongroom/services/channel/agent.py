@@ -7,8 +7,7 @@ No input or output here: bytes in, bytes out. Whoever carries them sees cipherte
 from collections.abc import Callable
 from typing import Protocol
 
-from strongroom.core.codec.signed import sign_record
-from strongroom.core.crypto import SigningKey, suite
+from strongroom.core.crypto import suite
 from strongroom.errors import Conflict
 from strongroom.services.channel.handshake import (
     BOX_INFO,
@@ -22,7 +21,6 @@ from strongroom.services.channel.handshake import (
     transcript,
 )
 from strongroom.services.channel.records import Conversation, Direction
-from strongroom.services.channel.who import ClientProof
 
 
 class VerifyEvidence(Protocol):
@@ -40,7 +38,7 @@ class ChannelAgent:
         suite_id: str,
         random: Callable[[int], bytes],
         verify: VerifyEvidence,
-        identity: SigningKey | None = None,
+        prove: Callable[[bytes, bytes], bytes] | None = None,
     ) -> None:
         """Begin.
 
@@ -48,10 +46,11 @@ class ChannelAgent:
             suite_id: the one suite that this client speaks; nothing is negotiated.
             random: gives random bytes.
             verify: judges the service's evidence.
-            identity: signs the handshake, where the service asks who calls (WL-1).
+            prove: (nonce of the offer, transcript) -> proof of who calls, where the
+                service asks (WL-1): `signed_by` or a report of an enclave.
         """
         self._suite, self._random, self._verify = suite(suite_id), random, verify
-        self._identity = identity
+        self._prove = prove
         self._hello = Hello(suite_id, random(NONCE_BYTES))
         self._done = False
 
@@ -85,9 +84,7 @@ class ChannelAgent:
         # 3
         heard = transcript(hello, answer, box)
         self._done = True
-        proof = b""
-        if self._identity is not None:
-            proof = sign_record(self._identity, ClientProof(heard))
+        proof = self._prove(offer.nonce, heard) if self._prove else b""
         mine, theirs = (
             Direction(
                 self._suite,

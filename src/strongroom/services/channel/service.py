@@ -2,11 +2,10 @@
 """The channel service: an app's end, inside its enclave (安全信道服务, 7.5)."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from strongroom.core.codec.signed import open_record, peek_record
-from strongroom.core.crypto import KemKey, VerifyingKey, suite
+from strongroom.core.crypto import KemKey, suite
 from strongroom.errors import LimitReached, NotFound, Untrusted
 from strongroom.services.channel.handshake import (
     BOX_INFO,
@@ -20,7 +19,7 @@ from strongroom.services.channel.handshake import (
     transcript,
 )
 from strongroom.services.channel.records import Conversation, Direction
-from strongroom.services.channel.who import ClientProof
+from strongroom.services.channel.who import Admit, anyone
 
 MAX_SESSIONS = 1024
 MAX_WAITING = 256
@@ -31,12 +30,13 @@ class _Waiting:
     hello: bytes
     offer: bytes
     bound: bytes
+    nonce: bytes
     key: KemKey
 
 
 @dataclass
 class Session:
-    """One open channel; `client` is the id of the key that signed, or b""."""
+    """One open channel; `client` says who opened it, as `admit` knows them."""
 
     conversation: Conversation
     client: bytes
@@ -50,7 +50,7 @@ class ChannelService:
         suite_id: str,
         random: Callable[[int], bytes],
         report: Callable[[bytes, bytes], bytes],
-        clients: Sequence[VerifyingKey] | None = None,
+        admit: Admit = anyone,
     ) -> None:
         """Begin without channels.
 
@@ -58,12 +58,10 @@ class ChannelService:
             suite_id: the app's suite; another one in a hello is refused.
             random: gives random bytes.
             report: (nonce, user data) -> evidence of the app (IF-3).
-            clients: who may open a channel, by signature; None for anyone.
+            admit: says who has opened a channel, or refuses; see `who.py`.
         """
         self._suite, self._random, self._report = suite(suite_id), random, report
-        self._clients = (
-            None if clients is None else {each.key_id: each for each in clients}
-        )
+        self._admit = admit
         self._waiting: OrderedDict[bytes, _Waiting] = OrderedDict()
         self._sessions: dict[bytes, Session] = {}
 
@@ -93,7 +91,7 @@ class ChannelService:
         bound = offer_digest(data, session, key.public.raw, nonce)
         evidence = self._report(hello.nonce, bound)
         offer = Offer(session, key.public.raw, nonce, evidence).to_bytes()
-        self._waiting[session] = _Waiting(data, offer, bound, key)
+        self._waiting[session] = _Waiting(data, offer, bound, nonce, key)
         if len(self._waiting) > MAX_WAITING:
             self._waiting.popitem(last=False)
         return offer
@@ -115,7 +113,7 @@ class ChannelService:
         finish = Finish.from_bytes(data)
         secret = waiting.key.open(finish.box, BOX_INFO + waiting.bound)
         heard = transcript(waiting.hello, waiting.offer, finish.box)
-        client = self._client(finish.client, heard)
+        client = self._admit(finish.client, waiting.nonce, heard)
         theirs, mine = (
             Direction(
                 self._suite, direction_secret(self._suite, secret, heard, side), session
@@ -139,18 +137,3 @@ class ChannelService:
     def forget(self, session: bytes) -> None:
         """Drop a channel and its keys."""
         self._sessions.pop(session, None)
-
-    def _client(self, proof: bytes, heard: bytes) -> bytes:
-        if self._clients is None and not proof:
-            return b""
-        _, key_id = peek_record(ClientProof, proof) if proof else (None, b"")
-        key = (self._clients or {}).get(key_id)
-        if key is None or open_record(ClientProof, proof, key).transcript != heard:
-            raise Untrusted.because(
-                "channel.client",
-                "the app",
-                expected="a client on its list, who signed this handshake",
-                got=f"key {key_id.hex()[:16]}" if key_id else "nobody's signature",
-                remedy="Open the channel with an identity that the app lists.",
-            )
-        return key_id

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Enclaves of one device that attest one another and talk (ISO-2, 7.1b).
+
+Both stand under one monitor, which tells each of them its key over the gate: evidence
+that this key signed is of an enclave on the same device and boot. Whom an app talks
+to is in its manifest (`peers`, RES-1): a measurement in hex, or the name of a product
+of its own signer.
+"""
+
+from dataclasses import dataclass
+
+from strongroom.application.sdk.calls import decode_answer
+from strongroom.core.codec import cbor
+from strongroom.core.codec.bundle import VerifiedBundle
+from strongroom.core.codec.keys import PublicKey
+from strongroom.core.crypto import VerifyingKey, constant_time_equal
+from strongroom.core.rats import AppClaims, Evidence, ServiceGate
+from strongroom.errors import Malformed, Refused, Untrusted
+from strongroom.services.channel.handshake import BOUND_BYTES
+from strongroom.services.channel.who import anyone
+from strongroom.system.monitor.report import verify_app_evidence
+
+
+@dataclass(frozen=True)
+class _OwnMonitor:
+    monitor_key: VerifyingKey
+    suite_id: str
+
+
+class LocalPeers:
+    """What one app knows of the others on its device."""
+
+    def __init__(self, gate: ServiceGate, bundle: VerifiedBundle) -> None:
+        self._gate, self._manifest = gate, bundle.manifest
+
+    def prove(self, nonce: bytes, heard: bytes) -> bytes:
+        """Return the monitor's word that this app took part in a handshake."""
+        return self._gate.report(nonce, heard[:BOUND_BYTES])
+
+    def admit(self, proof: bytes, nonce: bytes, heard: bytes) -> bytes:
+        """Return who opened a channel: an enclave's id, or b"" for an outside client.
+
+        Raises:
+            Untrusted: evidence of another device, boot or handshake.
+            Refused: `resource.peer`.
+        """
+        if not proof:
+            return anyone(proof, nonce, heard)
+        return self._judge(proof, nonce, heard[:BOUND_BYTES]).enclave_id
+
+    def check(
+        self, evidence: bytes, enclave: bytes, bound: tuple[bytes, bytes]
+    ) -> None:
+        """Refuse evidence that is not of `enclave`, or of nobody this app may talk to.
+
+        Args:
+            evidence: of both layers; the platform's is not needed on one device.
+            enclave: the id of the one that is wanted.
+            bound: the nonce and the user data that it must hold.
+
+        Raises:
+            Untrusted: as `admit`, or another enclave.
+            Refused: `resource.peer`.
+        """
+        found = self._judge(Evidence.from_bytes(evidence).app, *bound)
+        if found.enclave_id != enclave:
+            wanted = f"enclave {enclave.hex()[:16]}"
+            raise _untrusted(wanted, f"enclave {found.enclave_id.hex()[:16]}")
+
+    def _judge(self, app: bytes, nonce: bytes, user_data: bytes) -> AppClaims:
+        names = self._gate.platform()
+        key = PublicKey.from_bytes(names.monitor_key).verifying()
+        monitor = _OwnMonitor(key, self._manifest.suite)
+        claims = verify_app_evidence(app, monitor, self._gate.now())
+        whole = claims.nonce == nonce and constant_time_equal(
+            claims.user_data, user_data
+        )
+        if not whole:
+            raise _untrusted("evidence of this handshake", "evidence of another")
+        by_name = claims.signer == names.signer and claims.product
+        known = {claims.measurement.hex(), by_name} - {False}
+        if not known & set(self._manifest.peers):
+            raise Refused.because(
+                "resource.peer",
+                f"the app {self._manifest.name}",
+                expected=f"one of {', '.join(self._manifest.peers) or 'nobody'}",
+                got=f"{claims.product}, {claims.measurement.hex()[:16]}",
+                remedy="Name it under `peers` in strongroom.toml, and build anew.",
+            )
+        return claims
+
+
+class Relay:
+    """Carries a channel's messages to another enclave by way of the ordinary side."""
+
+    def __init__(self, gate: ServiceGate, enclave: bytes) -> None:
+        self._gate, self._enclave = gate, enclave
+
+    def open_channel(self, hello: bytes) -> bytes:
+        """Return the peer's offer."""
+        return self._ask({"hello": hello})
+
+    def converse(self, session: bytes, **message: bytes) -> bytes:
+        """Pass on `finish=` or `record=`; return the answer."""
+        return self._ask({"session": session, **message})
+
+    def _ask(self, message: dict[str, object]) -> bytes:
+        question = {"ask": "relay", "enclave": self._enclave, "message": message}
+        answer = decode_answer(self._gate.ask_host(cbor.encode(question)), bytes)
+        if not isinstance(answer, bytes):
+            wrong = "the ordinary side relayed no bytes"
+            raise Malformed(wrong)
+        return answer
+
+
+def _untrusted(expected: str, got: str) -> Refused:
+    return Untrusted.because(
+        "peer.evidence",
+        "the app",
+        expected=expected,
+        got=got,
+        remedy="Both enclaves run on one device, and nobody between may swap them.",
+    )
