@@ -2,10 +2,7 @@
 """One machine with a monitor for service apps, on any root of trust."""
 
 import os
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
 
 from strongroom.application.sdk.interface import INTERFACES
 from strongroom.application.sdk.outside import OutsideServices
@@ -18,16 +15,9 @@ from strongroom.core.codec.bundle import (
     Parameter,
     seal_bundle,
 )
-from strongroom.core.codec.launch import LaunchPolicy
-from strongroom.core.codec.signed import sign_record
 from strongroom.core.crypto import SigningKey, suite
-from strongroom.core.rats import Endorsements
-from strongroom.core.rats.stores import ObjectStore
-from strongroom.management.keys import Identity
-from strongroom.node.objects import FolderObjects
-from strongroom.node.provision import PROGRAM
-from strongroom.node.roots import DEVICE, Root, kind_of, provision
-from strongroom.services.isolation import Isolation, MonitorProcess, start_monitor
+from strongroom.node.workbench import Workbench
+from strongroom.services.isolation import Isolation
 
 EVERY = tuple(row.name for row in INTERFACES.values())
 SOURCE = b"""
@@ -53,51 +43,13 @@ ENTRIES = (
 )
 
 
-@dataclass
-class Machine:
-    """A device, its administrator, a provider of apps; `start` runs the monitor."""
-
-    folder: Path
-    suite_id: str
-    root: Root
-
-    stores: dict[str, ObjectStore] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.folder.mkdir(mode=0o700)
-        node = self.folder / "node"
-        node.mkdir(mode=0o700)
-        self.administrator = Identity.generate("office", self.suite_id, os.urandom)
-        self.provider = self.key()
-        now = int(time.time())
-        self.roots = provision(self.root, self.folder, (node,), self.suite_id, now)
-
-    @property
-    def endorsements(self) -> Endorsements:
-        """What verifiers of this machine trust."""
-        return Endorsements(self.roots, ())
+class Machine(Workbench):
+    """A workbench with apps to try on it."""
 
     def key(self) -> SigningKey:
         """Return a fresh signing key."""
         row = suite(self.suite_id)
         return row.signing_key(os.urandom(row.sign_seed_bytes))
-
-    def start(self) -> MonitorProcess:
-        """Start the monitor."""
-        node = self.folder / "node"
-        return start_monitor(
-            device=node / DEVICE,
-            kind=kind_of(node),
-            socket=node / "monitor.sock",
-            administrator=self.administrator.public.sign,
-            program=PROGRAM,
-        )
-
-    def policy(self, *signers: SigningKey) -> bytes:
-        """Return a launch policy with the provider, or `signers`, on it."""
-        ids = tuple(key.public.key_id for key in signers or (self.provider,))
-        policy = LaunchPolicy(self.suite_id, 1, ids)
-        return sign_record(self.administrator.signing, policy)
 
     def bundle(
         self,
@@ -129,22 +81,12 @@ class Machine:
             encrypted=False,
         )
         value = {**manifest.to_value(), **changes}
-        return seal_bundle(Manifest.from_value(value), files, signer or self.provider)
+        return seal_bundle(
+            Manifest.from_value(value), files, signer or self.provider.signing
+        )
 
-    def connect(self) -> Isolation:
-        """Connect to the running monitor."""
-        return Isolation.connect(self.folder / "node" / "monitor.sock")
-
-    def objects(self, namespace: str) -> ObjectStore:
-        """Return the untrusted store of a namespace."""
-        if namespace not in self.stores:
-            folder = self.folder / "objects" / namespace
-            self.stores[namespace] = FolderObjects(folder)
-        return self.stores[namespace]
-
-    def services(self, isolation: Isolation, bundle: Bundle) -> OutsideServices:
-        """Return the services of a fresh enclave of `bundle`."""
-        signer = self.policy(self.provider)
-        outside = OutsideServices(isolation, signer, self.objects)
+    def fresh(self, isolation: Isolation, bundle: Bundle) -> OutsideServices:
+        """Return the services of a fresh enclave of `bundle`, which the caller ends."""
+        outside = OutsideServices(isolation, self.policy(), self.objects)
         outside.create(bundle.to_bytes())
         return outside

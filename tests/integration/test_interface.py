@@ -61,7 +61,7 @@ class Case:
 
     def another(self, bundle: Bundle | None = None) -> OutsideServices:
         """Return services of a further enclave."""
-        return self.machine.services(self.isolation, bundle or self.bundle)
+        return self.machine.fresh(self.isolation, bundle or self.bundle)
 
     def policy(self, measurement: bytes) -> bytes:
         """Return a policy that accepts this platform and the app of a measurement."""
@@ -385,7 +385,7 @@ def signs_with_a_key_to_sign_only(case: Case) -> None:
 
 
 def verifies_signatures(case: Case) -> None:
-    signer = case.machine.provider
+    signer = case.machine.provider.signing
     stranger = PublicKey.of(signer.public).to_bytes()
     signature = signer.sign(b"message")
     assert case.services.verify_signature(stranger, b"message", signature)

@@ -41,7 +41,7 @@ def opened(
     machine: Machine, isolation: Isolation, bundle: Bundle, sealed: bytes, **more: bytes
 ) -> bytes:
     """Unseal in a fresh enclave of `bundle`."""
-    with machine.services(isolation, bundle) as services:
+    with machine.fresh(isolation, bundle) as services:
         return services.unseal(sealed, **more)
 
 
@@ -49,7 +49,7 @@ def sealed_by(
     machine: Machine, isolation: Isolation, bundle: Bundle, policy: str = "measurement"
 ) -> bytes:
     """Seal the secret in a fresh enclave of `bundle`."""
-    with machine.services(isolation, bundle) as services:
+    with machine.fresh(isolation, bundle) as services:
         if policy == "signer":
             return services.seal(SECRET, "signer")
         return services.seal(SECRET)
@@ -97,7 +97,7 @@ def test_an_approved_upgrade_opens_it_and_nothing_else_does(
     old, new = machine.bundle(), machine.bundle(CHANGED)
     other = machine.bundle(CHANGED + b"#")
     sealed = sealed_by(machine, isolation, old)
-    word = approval(machine, old, new, machine.provider)
+    word = approval(machine, old, new, machine.provider.signing)
     assert opened(machine, isolation, new, sealed, approval=word) == SECRET
     with pytest.raises(Refused) as refusal:
         opened(machine, isolation, other, sealed, approval=word)
@@ -112,7 +112,7 @@ def test_a_newer_version_opens_what_was_sealed_to_the_signer_and_an_older_does_n
 ) -> None:
     first, second = (machine.bundle(svn=svn, name="till") for svn in (5, 6))
     sealed = sealed_by(machine, isolation, first, "signer")
-    with machine.services(isolation, second) as newer:
+    with machine.fresh(isolation, second) as newer:
         assert newer.unseal(sealed) == SECRET
         later = newer.seal(SECRET, "signer")
         exact = newer.seal(SECRET)
@@ -132,7 +132,7 @@ def test_what_one_version_sealed_a_lower_one_does_not_open(
     machine: Machine, isolation: Isolation
 ) -> None:
     old = machine.bundle(svn=1, name="safe")
-    with machine.services(isolation, old) as lower:
+    with machine.fresh(isolation, old) as lower:
         higher = machine.bundle(svn=2, name="safe")
         sealed = sealed_by(machine, isolation, higher, "signer")
         with pytest.raises(Refused) as refusal:
@@ -161,7 +161,9 @@ def test_another_signers_app_does_not_open_it(
     sealed = sealed_by(machine, isolation, machine.bundle(), "signer")
     thief = machine.key()
     bundle = machine.bundle(signer=thief)
-    with OutsideServices(isolation, machine.policy(machine.provider, thief)) as outside:
+    with OutsideServices(
+        isolation, machine.policy(machine.provider.signing, thief)
+    ) as outside:
         outside.create(bundle.to_bytes())
         with pytest.raises(Refused) as refusal:
             outside.unseal(sealed)
@@ -171,7 +173,7 @@ def test_another_signers_app_does_not_open_it(
 def test_a_flipped_bit_anywhere_is_refused(
     machine: Machine, isolation: Isolation
 ) -> None:
-    with machine.services(isolation, machine.bundle()) as services:
+    with machine.fresh(isolation, machine.bundle()) as services:
         sealed = services.seal(SECRET, associated_data=b"march")
         for at in range(0, len(sealed), 7):
             changed = bytearray(sealed)
@@ -187,7 +189,7 @@ def test_an_app_seals_and_opens_from_its_own_code(
     machine: Machine, isolation: Isolation
 ) -> None:
     bundle = machine.bundle(interfaces=())
-    with machine.services(isolation, bundle) as services:
+    with machine.fresh(isolation, bundle) as services:
         sealed = services.call("keep", text="of the app")
         assert isinstance(sealed, bytes)
         assert services.call("give_back", text=sealed.hex()) == "of the app"

@@ -53,6 +53,11 @@ class OutsideServices(CallingServices):
             self._app = enclave
         return enclave.enclave_id
 
+    @property
+    def enclaves(self) -> tuple[bytes, ...]:
+        """The ids of the applications that were created here."""
+        return tuple(self._enclaves)
+
     def destroy(self, enclave: bytes) -> bytes:
         """Destroy an application; return the signed record (IF-2).
 

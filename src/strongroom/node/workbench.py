@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A machine of one's own: a device, an administrator, a monitor, for service apps.
+
+For development, tests and single machines. The administrator's key lives in memory
+and ends with the program; a room (`room init`) keeps it.
+"""
+
+import os
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from strongroom.application.sdk.outside import OutsideServices
+from strongroom.core.codec.launch import LaunchPolicy
+from strongroom.core.codec.signed import sign_record
+from strongroom.core.crypto import SigningKey
+from strongroom.core.rats import Endorsements
+from strongroom.core.rats.stores import ObjectStore
+from strongroom.management.keys import Identity
+from strongroom.node.objects import FolderObjects
+from strongroom.node.provision import PROGRAM
+from strongroom.node.roots import DEVICE, Root, kind_of, provision
+from strongroom.services.isolation import Isolation, MonitorProcess, start_monitor
+
+
+class Workbench:
+    """A folder with one device; a context manager that runs its monitor.
+
+    Attributes:
+        administrator: says whose apps may start.
+        provider: signs apps of one's own.
+        endorsements: what verifiers of this machine trust.
+    """
+
+    def __init__(
+        self, folder: Path, suite_id: str = "intl", root: Root | None = None
+    ) -> None:
+        """Make the device.
+
+        Raises:
+            Conflict: there is one in the folder.
+            Misconfigured: this machine has no such root of trust.
+        """
+        self.folder, self.suite_id = folder, suite_id
+        self.root = root or Root()
+        node = folder / "node"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        node.mkdir(mode=0o700, exist_ok=True)
+        self.administrator = Identity.generate("workbench", suite_id, os.urandom)
+        self.provider = Identity.generate("provider", suite_id, os.urandom)
+        roots = provision(self.root, folder, (node,), suite_id, int(time.time()))
+        self.endorsements = Endorsements(roots, ())
+        self._stores: dict[str, FolderObjects] = {}
+        self._open = ExitStack()
+
+    def start(self) -> MonitorProcess:
+        """Start the monitor; who starts it ends it."""
+        node = self.folder / "node"
+        return start_monitor(
+            device=node / DEVICE,
+            kind=kind_of(node),
+            socket=node / "monitor.sock",
+            administrator=self.administrator.public.sign,
+            program=PROGRAM,
+        )
+
+    def connect(self) -> Isolation:
+        """Connect to the running monitor."""
+        return Isolation.connect(self.folder / "node" / "monitor.sock")
+
+    def policy(self, *signers: SigningKey) -> bytes:
+        """Return a launch policy for apps of `signers`, or of the provider."""
+        ids = (each.public.key_id for each in signers or (self.provider.signing,))
+        policy = LaunchPolicy(self.suite_id, 1, tuple(ids))
+        return sign_record(self.administrator.signing, policy)
+
+    def objects(self, namespace: str) -> ObjectStore:
+        """Return the untrusted store of a namespace, a folder beside the device."""
+        if namespace not in self._stores:
+            folder = self.folder / "objects" / namespace
+            self._stores[namespace] = FolderObjects(folder)
+        return self._stores[namespace]
+
+    def services(self, bundle: bytes) -> OutsideServices:
+        """Return the services of a fresh enclave of an app; it ends with the bench."""
+        isolation = self._open.enter_context(self.connect())
+        made = OutsideServices(isolation, self.policy(), self.objects)
+        self._open.enter_context(made)
+        made.create(bundle)
+        return made
+
+    def open(self) -> None:
+        """Start the monitor, for as long as the bench is open."""
+        self._open.enter_context(self.start())
+
+    def close(self) -> None:
+        """End every enclave and the monitor."""
+        self._open.close()
+        for each in self._stores.values():
+            each.close()
+        self._stores = {}
+
+    def __enter__(self) -> Self:
+        self.open()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
