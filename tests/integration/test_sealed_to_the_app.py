@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from strongroom.application.sdk.outside import OutsideServices
+from strongroom.client.apps import approve
 from strongroom.core.codec.binding import UpgradeApproval
 from strongroom.core.codec.bundle import Bundle
 from strongroom.core.codec.signed import sign_record
@@ -97,7 +98,7 @@ def test_an_approved_upgrade_opens_it_and_nothing_else_does(
     old, new = machine.bundle(), machine.bundle(CHANGED)
     other = machine.bundle(CHANGED + b"#")
     sealed = sealed_by(machine, isolation, old)
-    word = approval(machine, old, new, machine.provider.signing)
+    word = approve(machine.provider.signing, old.verify(), new.verify())
     assert opened(machine, isolation, new, sealed, approval=word) == SECRET
     with pytest.raises(Refused) as refusal:
         opened(machine, isolation, other, sealed, approval=word)
@@ -105,6 +106,9 @@ def test_an_approved_upgrade_opens_it_and_nothing_else_does(
     forged = approval(machine, old, new, machine.key())
     with pytest.raises(Untrusted):
         opened(machine, isolation, new, sealed, approval=forged)
+    with pytest.raises(Refused) as refusal:
+        approve(machine.key(), old.verify(), new.verify())
+    assert rule(refusal) == "seal.signer"
 
 
 def test_a_newer_version_opens_what_was_sealed_to_the_signer_and_an_older_does_not(

@@ -66,6 +66,34 @@ def build(
     _show(desk, bundle.manifest, bundle.signer.key_id, target)
 
 
+@command(group, "approve-upgrade")
+def approve_upgrade(
+    desk: Desk,
+    old: Annotated[Path, typer.Argument(help="Bundle that sealed the data.")],
+    new: Annotated[Path, typer.Argument(help="Bundle that may open it from now on.")],
+    *,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Where to write the approval.")
+    ],
+) -> None:
+    """Let one app open what another of the same signer sealed; name both, and sign."""
+    from strongroom.client.apps import approve  # noqa: PLC0415
+    from strongroom.core.codec.bundle import Bundle  # noqa: PLC0415
+
+    before, after = (
+        Bundle.from_bytes(each.read_bytes()).verify() for each in (old, new)
+    )
+    output.write_bytes(approve(desk.session.identity.signing, before, after))
+    measured = [each.measurement.hex() for each in (before, after)]
+    value = {"old": measured[0], "new": measured[1], "approval": str(output)}
+    rows: list[tuple[str, object]] = [
+        ("sealed by", short(before.measurement)),
+        ("opens for", short(after.measurement)),
+        ("approval", output),
+    ]
+    desk.printer.show(value, Facts("Approval of an upgrade", rows))
+
+
 @command(group, "inspect")
 def inspect(desk: Desk, bundle: BundleFile) -> None:
     """Verify a bundle's signature and show what the app is and what may leave it."""

@@ -5,9 +5,11 @@ from pathlib import Path
 
 from strongroom.application.cleanroom import AppRegistration
 from strongroom.client.session import Session
-from strongroom.core.codec.bundle import Bundle
+from strongroom.core.codec.binding import UpgradeApproval
+from strongroom.core.codec.bundle import Bundle, VerifiedBundle
 from strongroom.core.codec.signed import sign_record
-from strongroom.errors import NotFound
+from strongroom.core.crypto import SigningKey
+from strongroom.errors import NotFound, Refused
 
 
 def register_app(session: Session, bundle_file: Path, policy: str = "") -> str:
@@ -52,3 +54,25 @@ def register_app(session: Session, bundle_file: Path, policy: str = "") -> str:
         session.clock(),
     )
     return measurement
+
+
+def approve(key: SigningKey, old: VerifiedBundle, new: VerifiedBundle) -> bytes:
+    """Return the signer's word that `new` may open what `old` sealed (SEAL).
+
+    Raises:
+        Refused: `seal.signer`, `key` did not sign both bundles, so it may not say so.
+    """
+    for each in (old, new):
+        signer = each.bundle.signer.key_id
+        if signer != key.public.key_id:
+            raise Refused.because(
+                rule="seal.signer",
+                owner="the signer of the app",
+                expected=f"an upgrade by {signer.hex()[:16]}, who signed the bundle",
+                got=f"one by {key.public.key_id.hex()[:16]}",
+                remedy="Have the signer of both bundles approve it.",
+            )
+    approval = UpgradeApproval(
+        suite=new.manifest.suite, old=old.measurement, new=new.measurement
+    )
+    return sign_record(key, approval)
