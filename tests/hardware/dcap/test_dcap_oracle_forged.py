@@ -26,7 +26,7 @@ STATUSES = (
 )
 LOWER = tuple((*SVNS[:n], SVNS[n] - 1, *SVNS[n + 1 :]) for n in range(0, 16, 5))
 
-# dcap-qvl takes SGX quotes of version 3 alone; version 5 has them too (Intel, DCAP 1.20)
+# dcap-qvl takes SGX quotes of version 3 alone; those of version 5 have a body for them
 SHARED_KINDS = [kind for kind in KINDS if kind != "sgx v5"]
 each_kind = pytest.mark.parametrize("kind", SHARED_KINDS)
 
