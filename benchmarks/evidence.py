@@ -36,10 +36,7 @@ def main() -> None:
         for folder in find_cases(options.cases):
             if read_case(folder).expected != "valid":
                 continue
-            many = pool.map(
-                _rate, [folder] * cores, [True] * cores, [options.seconds] * cores
-            )
-            row = {
+            row: dict[str, object] = {
                 "case": f"{folder.parent.name}/{folder.name}",
                 "cold_per_s": round(
                     _rate(folder, remember=False, for_s=options.seconds)
@@ -47,8 +44,10 @@ def main() -> None:
                 "warm_per_s": round(
                     _rate(folder, remember=True, for_s=options.seconds)
                 ),
-                f"warm_per_s_{cores}_processes": round(sum(many)),
             }
+            alone = [folder] * cores, [True] * cores, [options.seconds] * cores
+            many = sum(pool.map(_rate, *alone))
+            row[f"warm_per_s_{cores}_processes"] = round(many)
             print(json.dumps(row), flush=True)
 
 

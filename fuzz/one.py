@@ -11,6 +11,7 @@ import atheris
 
 with atheris.instrument_imports(include=["strongroom"]):
     from fuzz.table import TARGETS
+    from fuzz.targets import look
     from strongroom.errors import StrongroomError
 
     PARSE = TARGETS[sys.argv[1]].load()
@@ -19,7 +20,7 @@ with atheris.instrument_imports(include=["strongroom"]):
 def run(data: bytes) -> None:
     """Parse; a typed error is an answer, everything else a finding."""
     try:
-        PARSE(data)
+        look(PARSE(data))
     except StrongroomError:
         return
 

@@ -5,7 +5,6 @@ python -m fuzz.run [--runs 1000000] [--jobs 1] [TARGET ...]
 """
 
 import argparse
-import hashlib
 import json
 import re
 import shutil
@@ -21,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FOUND = ROOT / "fuzz-found"
 TIMEOUT_S, MEMORY_MB = 5, 1024
 _DONE = re.compile(rb"Done (\d+) runs")
+_PEAK = re.compile(rb"peak_rss_mb: +(\d+)")
 _FEATURES = re.compile(rb"cov: (\d+) ft: (\d+)")
 
 
@@ -44,13 +44,13 @@ def main() -> int:
 
 def fuzz(name: str, runs: int) -> dict[str, object]:
     """Fuzz one target; what it finds lies in fuzz-found/ afterwards."""
-    target = TARGETS[name]
     corpus = FOUND / "corpus" / name
     shutil.rmtree(corpus, ignore_errors=True)
     corpus.mkdir(parents=True)
-    for file in target.seeds():
-        data = file.read_bytes()[: target.max_len]
-        (corpus / hashlib.sha256(data).hexdigest()[:16]).write_bytes(data)
+    subprocess.run(
+        [sys.executable, "-m", "fuzz.corpus", name, str(corpus)], cwd=ROOT, check=True
+    )
+    seeds = len(list(corpus.iterdir()))
     before = set(FOUND.glob(f"{name}-*"))
     begun = time.monotonic()
     done = subprocess.run(
@@ -60,6 +60,7 @@ def fuzz(name: str, runs: int) -> dict[str, object]:
         check=False,
     )
     executed = _DONE.search(done.stderr)
+    peak = _PEAK.search(done.stderr)
     coverage = _FEATURES.findall(done.stderr)
     findings = sorted(each.name for each in set(FOUND.glob(f"{name}-*")) - before)
     if done.returncode and not findings:
@@ -68,9 +69,10 @@ def fuzz(name: str, runs: int) -> dict[str, object]:
         "target": name,
         "runs": int(executed.group(1)) if executed else 0,
         "seconds": round(time.monotonic() - begun, 1),
-        "seeds": len(target.seeds()),
+        "seeds": seeds,
         "coverage": int(coverage[-1][0]) if coverage else 0,
         "features": int(coverage[-1][1]) if coverage else 0,
+        "peak_mb": int(peak.group(1)) if peak else 0,
         "findings": findings,
     }
 

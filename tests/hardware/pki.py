@@ -54,6 +54,10 @@ class Authority:
             .not_valid_before(moment(self.not_before))
             .not_valid_after(moment(self.not_after))
             .add_extension(x509.BasicConstraints(self.ca, self.path_length), True)
+            .add_extension(
+                x509.SubjectKeyIdentifier.from_public_key(self.key.public_key()),
+                critical=False,
+            )
         )
         if self.critical:
             oid = x509.ObjectIdentifier(self.critical)
@@ -81,6 +85,13 @@ class Authority:
             .issuer_name(name(self.subject))
             .last_update(moment(this_update))
             .next_update(moment(next_update))
+            .add_extension(x509.CRLNumber(1), critical=False)
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(
+                    self.key.public_key()
+                ),
+                critical=False,
+            )
         )
         for each in revoked:
             builder = builder.add_revoked_certificate(

@@ -7,6 +7,7 @@ the tests of each kind's own forge still run; this module says that it did not.
 
 import os
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from fuzz.mutate import mutate
 from strongroom.cli.cases import Case, find_cases, read_case, run_case
 from strongroom.core.rats import Trust
+from strongroom.errors import Untrusted
 from strongroom.services.attestation.hardware import verify_hardware
 from tests.hardware.expectations import expected_fields, expected_reason
 
@@ -82,3 +84,31 @@ def test_no_changed_byte_is_believed(folder: Path) -> None:
 
 def _claims(case: Case, trust: Trust) -> object:
     return verify_hardware(case.evidence, trust, now=case.time)
+
+
+@pytest.mark.parametrize("folder", _valid(FOLDERS), ids=str)
+def test_whichever_key_it_stands_on_is_revoked_the_case_is_refused(
+    folder: Path,
+) -> None:
+    case, used = read_case(folder), set[bytes]()
+
+    class Watched(frozenset[bytes]):
+        def __contains__(self, key_id: object) -> bool:
+            if isinstance(key_id, bytes):
+                used.add(key_id)
+            return super().__contains__(key_id)
+
+        def __bool__(self) -> bool:
+            return True
+
+    def trust(*revoked: bytes) -> Trust:
+        made = replace(case.endorsements)
+        object.__setattr__(made, "revoked", Watched(revoked))
+        return Trust(made)
+
+    verify_hardware(case.evidence, trust(), now=case.time)
+    assert used
+    for key_id in used:
+        with pytest.raises(Untrusted) as refusal:
+            verify_hardware(case.evidence, trust(key_id), now=case.time)
+        assert ".revoked" in refusal.value.findings[0].rule

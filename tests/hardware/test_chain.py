@@ -2,11 +2,13 @@
 """Certificate paths and revocation lists: what holds, and each way not to."""
 
 from collections.abc import Callable
+from hashlib import sha256
 
 import pytest
 
 from strongroom.core.crypto.crl import RevocationList
 from strongroom.core.crypto.x509 import Certificate
+from strongroom.core.rats import Endorsements, Trust
 from strongroom.core.rats.trust import FOREVER
 from strongroom.errors import Malformed, Refused, Stale, Untrusted
 from strongroom.hardware.chain import Path, check_revocation, verify_path
@@ -23,14 +25,16 @@ def path(
     pool: tuple[Authority, ...] = (MIDDLE,),
     roots: tuple[Authority, ...] = (ROOT,),
     now: int = NOW,
+    revoked: tuple[bytes, ...] = (),
 ) -> Path:
     """Verify a path."""
+    anchors = tuple(each.certificate.der for each in roots)
     return verify_path(
         "tdx",
         "pck",
         leaf.certificate,
         [each.certificate for each in pool],
-        [each.certificate for each in roots],
+        Trust(Endorsements(anchors, revoked)),
         now,
     )
 
@@ -100,6 +104,15 @@ def test_an_issuer_must_be_a_ca_for_as_many_below_it() -> None:
     assert rule(lambda: path(leaf, (middle,), (short,)), Untrusted) == "tdx.chain.pck"
     direct = Authority("leaf", short, ca=False)
     assert path(direct, (), (short,)).leaf == direct.certificate
+
+
+@pytest.mark.parametrize("which", [LEAF, MIDDLE, ROOT])
+def test_a_key_that_the_verifier_revoked_is_refused_wherever_it_stands(
+    which: Authority,
+) -> None:
+    ids = (bytes(32), sha256(which.certificate.spki).digest())
+    assert rule(lambda: path(revoked=ids), Untrusted) == "tdx.revoked.pck"
+    assert path(revoked=(bytes(32),)).leaf == LEAF.certificate
 
 
 def test_a_critical_extension_that_nobody_understands_is_refused() -> None:

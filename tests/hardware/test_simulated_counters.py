@@ -94,7 +94,10 @@ def test_a_half_written_last_record_was_never_acknowledged(journal: Journal) -> 
     start = 2 * RECORD
     for length in range(RECORD):
         torn = before[:start] + after[start : start + length]
-        journal.path.write_bytes(torn + before[len(torn) :])
+        torn += before[len(torn) :]
+        if torn == after:  # what is missing of the record happens to be zeros
+            continue
+        journal.path.write_bytes(torn)
         counters = journal.open()
         assert counters.value("a") == 1
         assert counters.increment("a") == 2

@@ -5,15 +5,17 @@ The tests ARE those of test_main_job: same apps, same agreements, same refusals.
 the world's root of trust differs, and what is particular to a TPM is added below.
 """
 
+import shutil
 from collections.abc import Iterator
 
 import pytest
 
 from strongroom.application.cleanroom.room import Room
 from strongroom.cli.proofs import broker_checks, unproved
-from strongroom.client.home import DEFAULT_POLICY
+from strongroom.client.home import DEFAULT_POLICY, ENDORSEMENTS
 from strongroom.core.codec.signed import peek_record
 from strongroom.errors import Refused
+from strongroom.management.endorsements import EndorsementStore, Incoming
 from strongroom.node.roots import Root
 from strongroom.services.attestation import verify_evidence
 from tests.integration.test_main_job import *  # noqa: F403 - the same tests
@@ -63,6 +65,22 @@ def test_a_tpm_is_refused_by_default_with_the_reason_in_words(world: World) -> N
     finally:
         session.home.set_policy(world.policy)
     assert "--allow tpm2" in error.value.findings[0].remedy
+
+
+def test_a_platform_that_the_party_has_revoked_is_refused(world: World) -> None:
+    session = world.again("clinic")
+    room, evidence = session.home.room(), session.verify_broker().evidence
+    platform, _ = verify_evidence(evidence, room.endorsements, now=session.clock())
+    store = EndorsementStore(session.home.root / ENDORSEMENTS)
+    gone = Incoming("revoked", ("tpm2",), platform.device_id, "the clinic's own list")
+    store.add([gone], session.clock(), anchors=True)
+    try:
+        with pytest.raises(Refused) as error:
+            world.again("clinic").verify_broker()
+        assert ".revoked" in error.value.findings[0].rule
+    finally:
+        shutil.rmtree(session.home.root / ENDORSEMENTS)
+    assert world.again("clinic").verify_broker().id
 
 
 def test_each_node_has_a_key_of_its_own_and_no_other_speaks_for_it(

@@ -173,7 +173,9 @@ def refresh(
 
 
 def _folder(desk: Desk, store: Path | None) -> Path:
-    return store or desk.root / "endorsements"
+    from strongroom.client.home import ENDORSEMENTS  # noqa: PLC0415
+
+    return store or desk.root / ENDORSEMENTS
 
 
 def _store(desk: Desk, store: Path | None) -> "EndorsementStore":

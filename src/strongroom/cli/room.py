@@ -111,7 +111,14 @@ def verify(
     from strongroom.client.broker import verify_broker  # noqa: PLC0415
 
     room, policy, now = desk.home.room(), desk.home.policy(), desk.now()
-    found = verify_broker(desk.transport(room.url), room, policy, desk.owner(), now)
+    found = verify_broker(
+        desk.transport(room.url),
+        room,
+        policy,
+        desk.owner(),
+        now,
+        revoked=desk.home.revoked(room.kind),
+    )
     checks = broker_checks(found, room, policy, now)
     missing = unproved(room.kind, found.result.unchecked)
     if output is not None:

@@ -6,7 +6,7 @@ key is the one that the evidence binds.
 """
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import httpx
 
@@ -78,12 +78,19 @@ class VerifiedBroker:
 
 
 def verify_broker(
-    transport: Transport, room: Room, policy: PartyPolicy, owner: str, now: int
+    transport: Transport,
+    room: Room,
+    policy: PartyPolicy,
+    owner: str,
+    now: int,
+    *,
+    revoked: tuple[bytes, ...] = (),
 ) -> VerifiedBroker:
     """Challenge the broker and appraise what it answers (RA-1).
 
     1. A fresh nonce goes to the broker and to the platform under it.
-    2. The platform evidence chains to the room's roots and binds the monitor's key.
+    2. The platform evidence chains to the room's roots, by no key that the party has
+       revoked, and binds the monitor's key.
     3. The app evidence is signed by that key and binds nonce and broker keys.
     4. Both are appraised against the room's reference values and the party's policy.
 
@@ -99,7 +106,8 @@ def verify_broker(
         case _:
             message = "the room's greeting is not one"
             raise Malformed(message)
-    platform, app = verify_evidence(evidence, room.endorsements, now=now)
+    trusted = replace(room.endorsements, revoked=revoked)
+    platform, app = verify_evidence(evidence, trusted, now=now)
     row = suite(room.suite)
     rule = AppRule.measured(bytes.fromhex(room.broker), config=room.config)
     result = appraise(

@@ -98,7 +98,7 @@ def read_manifest(
     except FileNotFoundError as error:
         message = f"{folder} has no {MANIFEST_FILE}; `strongroom app new` writes one"
         raise NotFound(message) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         message = f"{MANIFEST_FILE}: {error}"
         raise Malformed(message) from error
     top = _Table(source, "")

@@ -15,6 +15,7 @@ from urllib.parse import unquote
 import httpx
 
 from strongroom.client.endorsement_sources import Wanted
+from strongroom.core.codec.layout import NOT_LAID_OUT
 from strongroom.core.crypto.x509 import Certificate
 from strongroom.errors import LimitReached, Malformed, StrongroomError, Unavailable
 from strongroom.management.endorsements import EndorsementStore, Incoming
@@ -128,6 +129,6 @@ def _read(wanted: Wanted, body: bytes) -> list[bytes]:
 def _rim(wanted: Wanted, body: bytes) -> bytes:
     try:
         return base64.b64decode(json.loads(body)["rim"], validate=True)
-    except (ValueError, KeyError, TypeError) as error:
+    except NOT_LAID_OUT as error:
         message = f"{wanted.url} gives no rim"
         raise Malformed(message) from error

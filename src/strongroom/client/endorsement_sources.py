@@ -57,7 +57,7 @@ def read_wanted(file: Path) -> tuple[Wanted, ...]:
     except FileNotFoundError as error:
         message = f"fetching is off: there is no {file}"
         raise Misconfigured(message) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         message = f"{file}: {error}"
         raise Misconfigured(message) from error
     if value.get("enabled") is not True:

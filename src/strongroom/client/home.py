@@ -16,6 +16,7 @@ from strongroom.core.codec.record import Record
 from strongroom.core.codec.signed import open_record, peek_record
 from strongroom.core.rats import HARDWARE_KINDS
 from strongroom.errors import Conflict, NotFound, Untrusted
+from strongroom.management.endorsements import EndorsementStore
 from strongroom.management.keys import Identity, PublicIdentity
 from strongroom.management.keys.identity import Keystore
 
@@ -31,6 +32,9 @@ class PartyPolicy(Record):
     kinds: tuple[str, ...]
     max_platform_age_s: int
 
+
+ENDORSEMENTS = "endorsements"
+"""The folder in a home that its endorsement store is."""
 
 DEFAULT_POLICY = PartyPolicy(
     kinds=HARDWARE_KINDS,
@@ -109,6 +113,14 @@ class Home:
         signed = self.read("room")
         claimed, _ = peek_record(Room, signed)
         return open_record(Room, signed, claimed.administrator.verifying)
+
+    def revoked(self, kind: str) -> tuple[bytes, ...]:
+        """Return the ids of the keys that the party has revoked for a kind of platform.
+
+        They are in its endorsement store, under the role `revoked`.
+        """
+        store = EndorsementStore(self.root / ENDORSEMENTS)
+        return store.endorsements(kind).revoked
 
     def policy(self) -> PartyPolicy:
         """Return what the party accepts."""

@@ -71,7 +71,12 @@ class Session:
         """Challenge and appraise the broker now."""
         owner = self.identity.public.name
         return verify_broker(
-            self.transport, self.room, self.policy, owner, self.clock()
+            self.transport,
+            self.room,
+            self.policy,
+            owner,
+            self.clock(),
+            revoked=self.home.revoked(self.room.kind),
         )
 
     def ask(self, op: str, body: dict[str, object]) -> dict[str, object]:

@@ -7,6 +7,7 @@ What web PKI checks by names of hosts has no place here; what it leaves to the b
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 
 from strongroom.core.crypto.crl import RevocationList
 from strongroom.core.crypto.x509 import Certificate
@@ -41,32 +42,33 @@ def verify_path(
     what: str,
     leaf: Certificate,
     pool: Sequence[Certificate],
-    roots: Sequence[Certificate],
+    trust: Trust,
     now: int,
 ) -> Path:
-    """Return the path from `leaf` to one of `roots`.
+    """Return the path from `leaf` to one of the roots of `trust`.
 
     1. Each certificate is signed by the next, whose name it gives as its issuer.
-    2. The last is a root: the same bytes as one of `roots`, or signed by one.
+    2. The last is a root: the same bytes as a trusted one, or signed by one.
     3. Every issuer is a CA that may have so many below it.
     4. No certificate has a critical extension that nobody here understands.
     5. Every certificate is valid at `now`, the root too.
+    6. None of the keys is one that the verifier has revoked itself.
 
-    Revocation is apart (`check_revocation`).
+    Revocation by vendors is apart (`check_revocation`).
 
     Args:
         kind: of the evidence, for rule ids.
         what: names the path in rule ids: "pck", "vcek".
         leaf: the certificate whose key is to be trusted.
         pool: certificates that may stand in between, untrusted, in any order.
-        roots: the trust anchors.
+        trust: the trust anchors and revoked keys.
         now: Unix seconds.
 
     Raises:
-        Untrusted: `chain` or `root`.
+        Untrusted: `chain`, `root` or `revoked`.
         Stale: `expired`.
     """
-    path = _build(kind, what, leaf, pool, roots)
+    path = _build(kind, what, leaf, pool, read_roots(trust))
     for below, certificate in enumerate(path[1:]):
         _check_issuer(kind, what, certificate, below)
     for certificate in path:
@@ -79,11 +81,35 @@ def verify_path(
                 got=", ".join(certificate.critical_unknown),
             )
         check_time(kind, what, certificate, now)
+        check_key(kind, what, certificate.spki, trust)
     return Path(
         tuple(path),
         max(each.not_before for each in path),
         min(each.not_after for each in path),
     )
+
+
+def check_key(kind: str, what: str, spki: bytes, trust: Trust) -> None:
+    """Refuse a key that the verifier's own endorsements revoke.
+
+    Args:
+        kind: as in `verify_path`.
+        what: names the key in rule ids.
+        spki: its SubjectPublicKeyInfo in DER; the SHA-256 of it is the key's id.
+        trust: whose `endorsements.revoked` lists ids.
+
+    Raises:
+        Untrusted: `revoked`.
+    """
+    revoked = trust.endorsements.revoked
+    if revoked and sha256(spki).digest() in revoked:
+        raise refuse(
+            kind,
+            "revoked",
+            what,
+            expected="a chain without keys that the verifier has revoked",
+            got=f"the key {sha256(spki).hexdigest()[:16]}",
+        )
 
 
 def check_time(kind: str, what: str, certificate: Certificate, now: int) -> None:

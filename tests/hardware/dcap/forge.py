@@ -19,6 +19,9 @@ from tests.hardware.pki import DAY, NOW, Authority
 FMSPC, PCE_ID = bytes.fromhex("00a067110000"), bytes(2)
 SVNS, PCE_SVN = (5,) * 16, 11
 QE_SIGNER, MODULE_SIGNER = b"\x8c" * 32, bytes(48)
+INTEL_QE = bytes.fromhex("939a7233f79c4ca9940a0db3957f0607")
+AUTH = bytes(range(32))
+SEPT_VE_DISABLE = 1 << 28
 _SGX_OID = bytes.fromhex("2a864886f84d010d01")
 _BODY_SIZE = {1: 384, 2: 584, 3: 648}
 
@@ -41,11 +44,14 @@ def pck_extension(svns: tuple[int, ...] = SVNS, fmspc: bytes = FMSPC) -> bytes:
         pair(2, n, value=der(2, bytes([svn])))
         for n, svn in enumerate((*svns, PCE_SVN), 1)
     )
+    tcb += pair(2, 18, value=der(4, bytes(svns)))
     return der(
         0x30,
-        pair(2, value=der(0x30, tcb))
+        pair(1, value=der(4, b"p" * 16))
+        + pair(2, value=der(0x30, tcb))
         + pair(3, value=der(4, PCE_ID))
-        + pair(4, value=der(4, fmspc)),
+        + pair(4, value=der(4, fmspc))
+        + pair(5, value=der(10, b"\1")),
     )
 
 
@@ -73,7 +79,8 @@ def report(signer: bytes, report_data: bytes, attributes: int = 1) -> bytes:
 
 def td_body(report_data: bytes, *, body_type: int, debug: bool, svn: bytes) -> bytes:
     """Return a TD's report with RTMRs of zero."""
-    head = svn + bytes(48) + MODULE_SIGNER + bytes(8) + bytes([debug]) + bytes(15)
+    attributes = (SEPT_VE_DISABLE | debug).to_bytes(8, "little")
+    head = svn + bytes(48) + MODULE_SIGNER + bytes(8) + attributes + bytes(8)
     old = head + b"\x42" * 48 + bytes(48 * 7) + report_data
     return old + bytes(64) if body_type == 3 else old
 
@@ -117,15 +124,15 @@ class IntelWorld:
         )[1:]
         tee_type = 0x81 if self.tee == "tdx" else 0
         header = struct.pack(
-            "<HHIHH16s20s", self.version, 2, tee_type, 0, 0, b"v" * 16, bytes(20)
+            "<HHIHH16s20s", self.version, 2, tee_type, 0, 0, INTEL_QE, bytes(20)
         )
         if self.version == 5:
             header += struct.pack("<HI", self.body_type, _BODY_SIZE[self.body_type])
         signed = header + self._body()
-        qe_data = sha256(point + b"auth").digest() + bytes(32)
+        qe_data = sha256(point + AUTH).digest() + bytes(32)
         qe = report(QE_SIGNER, qe_data)
         chain = pem(self.pck, self.platform, self.root)
-        inner = qe + raw(self.pck.key, qe) + struct.pack("<H", 4) + b"auth"
+        inner = qe + raw(self.pck.key, qe) + struct.pack("<H", len(AUTH)) + AUTH
         inner += struct.pack("<HI", self.certification_type, len(chain)) + chain
         if self.version > 3:
             inner = struct.pack("<HI", 6, len(inner)) + inner
@@ -159,6 +166,7 @@ class IntelWorld:
                 "qe_identity": (self.signed("enclaveIdentity", self.identity()),),
                 "qe_identity_issuer_chain": (chain,),
                 "pck_crl": (lists[0],),
+                "pck_crl_issuer_chain": (pem(self.platform, self.root),),
                 "root_ca_crl": (lists[1],),
             },
         )
@@ -183,6 +191,8 @@ class IntelWorld:
             "nextUpdate": time(self.next_update),
             "fmspc": self.fmspc_said.hex(),
             "pceId": PCE_ID.hex(),
+            "tcbType": 0,
+            "tcbEvaluationDataNumber": 20,
             "tdxModule": {**module, "attributesMask": "ff" * 8},
             "tcbLevels": [
                 level({**high, "tdxtcbcomponents": tdx}, self.status),
@@ -197,6 +207,7 @@ class IntelWorld:
             "version": 2,
             "issueDate": time(NOW - DAY),
             "nextUpdate": time(self.next_update),
+            "tcbEvaluationDataNumber": 20,
             "miscselect": "00" * 4,
             "miscselectMask": "ff" * 4,
             "attributes": "01" + "00" * 15,

@@ -4,14 +4,12 @@
 import os
 from pathlib import Path
 
-import dcap_qvl
 import pytest
 
+from benchmarks.intel_quotes import peer
 from strongroom.cli.cases import Case, find_cases, read_case
-from strongroom.core.crypto.x509 import Certificate
 from strongroom.core.rats import HardwareClaims, HardwareEvidence, Trust
 from strongroom.errors import StrongroomError
-from strongroom.hardware.dcap.documents import read_signed
 from strongroom.services.attestation.hardware import verify_hardware
 
 SHARED = Path(__file__).parents[4] / "shared" / "evidence"
@@ -35,27 +33,10 @@ def ours(case: Case) -> HardwareClaims | None:
 
 def theirs(case: Case) -> tuple[str, set[str]] | None:
     """Return status and advisories as dcap-qvl finds them, or None."""
-    role = {name: each[0] for name, each in case.endorsements.collateral.items()}
-    info = read_signed(role["tcb_info"], "tcbInfo")
-    identity = read_signed(role["qe_identity"], "enclaveIdentity")
-    collateral = dcap_qvl.QuoteCollateralV3(
-        role["pck_crl_issuer_chain"].decode(),
-        role["root_ca_crl"],
-        role["pck_crl"],
-        role["tcb_info_issuer_chain"].decode(),
-        info.raw.decode(),
-        info.signature,
-        role["qe_identity_issuer_chain"].decode(),
-        identity.raw.decode(),
-        identity.signature,
-    )
-    root = Certificate.read(case.endorsements.roots[0]).der
-    quote = case.evidence.part("quote")
     try:
-        found = dcap_qvl.verify_with_root_ca(quote, collateral, root, case.time)
+        return peer(case)()
     except ValueError:
         return None
-    return found.status, set(found.advisory_ids)
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=IDS)

@@ -110,7 +110,11 @@ def _check_json(data: bytes, measured: OutputRule, rule: OutputRule) -> Output:
             _check_group(row.get(rule.group_column), rule)
     kept = [{name: row[name] for name in rule.fields if name in row} for row in rows]
     text = json.dumps(kept if isinstance(value, list) else kept[0], ensure_ascii=False)
-    body = text.encode()
+    try:
+        body = text.encode()
+    except UnicodeEncodeError as error:
+        message = "the app's result holds half a character (a lone surrogate)"
+        raise Malformed(message) from error
     body += b" " * (-len(body) % PADDING_BYTES)
     return Output(MEDIA_TYPES["json"], rule.fields, len(rows), body)
 
@@ -122,6 +126,9 @@ def _check_table(data: bytes, measured: OutputRule, rule: OutputRule) -> Output:
     except (pa.ArrowException, OSError, ValueError) as error:
         message = "the app's result is not a table"
         raise Malformed(message) from error
+    if len(set(table.column_names)) != table.num_columns:
+        message = "the app's result has two columns of one name"
+        raise Malformed(message)
     _check_rows(table.num_rows, rule)
     _check_fields(set(table.column_names), measured)
     if rule.group_column and table.num_rows:
@@ -129,11 +136,18 @@ def _check_table(data: bytes, measured: OutputRule, rule: OutputRule) -> Output:
             _check_group(None, rule)
         _check_groups(table[rule.group_column], rule)
     kept = table.select([name for name in rule.fields if name in table.column_names])
+    columns = tuple(kept.column_names)
+    return Output(MEDIA_TYPES["table"], columns, kept.num_rows, _csv(kept))
+
+
+def _csv(table: pa.Table) -> bytes:
     body = io.BytesIO()
-    pa_csv.write_csv(kept, body)
-    return Output(
-        MEDIA_TYPES["table"], tuple(kept.column_names), kept.num_rows, body.getvalue()
-    )
+    try:
+        pa_csv.write_csv(table, body)
+    except pa.ArrowException as error:
+        message = "the app's result has a column that CSV cannot hold"
+        raise Malformed(message) from error
+    return body.getvalue()
 
 
 def _check_fields(found: set[str], measured: OutputRule) -> None:

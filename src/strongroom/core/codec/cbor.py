@@ -12,6 +12,9 @@ from strongroom.errors import Malformed
 
 MAX_BYTES = 64 * 1024 * 1024
 _MAX_DEPTH = 32
+_SIZE = 1 << 64
+"""One more than an integer of CBOR holds; longer ones (bignums) have no use here."""
+
 _SCALARS = (int, str, bytes, bool, float, type(None))
 
 
@@ -69,6 +72,14 @@ def _check(value: object, depth: int) -> None:
     elif isinstance(value, list | tuple):
         for item in value:
             _check(item, depth + 1)
-    elif not isinstance(value, _SCALARS):
+    else:
+        _check_scalar(value)
+
+
+def _check_scalar(value: object) -> None:
+    if not isinstance(value, _SCALARS):
         message = f"a {type(value).__name__} has no place in these formats"
+        raise Malformed(message)
+    if isinstance(value, int) and not -_SIZE <= value < _SIZE:
+        message = "an integer has more than 64 bits"
         raise Malformed(message)

@@ -22,7 +22,8 @@ TILE_WIDTH = 1 << TILE_HEIGHT
 MAX_ENTRY_BYTES = 0xFFFF
 MAX_TREE_SIZE = (1 << 63) - 1
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,18}")
-_INDEX = re.compile(r"(x[0-9]{3}/)*[0-9]{3}")
+_INDEX = re.compile(r"(x[0-9]{3}/){0,5}[0-9]{3}")
+"""More groups than these no tile of a tree of `MAX_TREE_SIZE` has."""
 
 
 @dataclass(frozen=True, slots=True)

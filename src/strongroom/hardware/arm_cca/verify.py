@@ -15,6 +15,7 @@ from strongroom.core.rats.hardware import Field
 from strongroom.core.rats.trust import Verified
 from strongroom.errors import Malformed, Refused
 from strongroom.hardware.arm_cca.abi import PlatformClaims, RealmClaims, Token
+from strongroom.hardware.chain import check_key
 from strongroom.hardware.refusal import refuse
 
 KIND: Final = "arm-cca"
@@ -97,8 +98,10 @@ def _check_platform(token: ForeignSign1, trust: Trust, now: int) -> None:
             expected="a platform attestation key to trust",
             got="none",
         )
-    if not any(token.signed_by(key) for key in keys):
+    signer = next((key for key in keys if token.signed_by(key)), None)
+    if signer is None:
         raise _not_signed(token, "platform_token", "a trusted platform key")
+    check_key(KIND, KEYS, signer.spki, trust)
 
 
 def _read_keys(trust: Trust) -> tuple[ForeignKey, ...]:

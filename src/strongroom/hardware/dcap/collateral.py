@@ -11,7 +11,6 @@ from strongroom.hardware.chain import (
     check_revocation,
     read_chain,
     read_lists,
-    read_roots,
     verify_path,
 )
 from strongroom.hardware.dcap.documents import (
@@ -99,7 +98,7 @@ def pck_of(kind: str, chain: bytes, trust: Trust, now: int) -> Pck:
 
     def make() -> Verified[Pck]:
         leaf, *pool = read_chain(trust, chain.rstrip(b"\0"))
-        path = verify_path(kind, "pck", leaf, pool, read_roots(trust), now)
+        path = verify_path(kind, "pck", leaf, pool, trust, now)
         lists = [each for role in _LISTS for each in _lists(kind, role, trust)]
         window = check_revocation(kind, "pck", path, lists, now, required=True)
         by_platform = _PLATFORM in path.certificates[1].subject
@@ -119,7 +118,7 @@ def _signed(
     document = read_signed(one_document(trust, kind, role), name)
     chain = one_document(trust, kind, f"{role}_issuer_chain")
     leaf, *pool = read_chain(trust, chain)
-    path = verify_path(kind, role, leaf, pool, read_roots(trust), now)
+    path = verify_path(kind, role, leaf, pool, trust, now)
     lists = _lists(kind, _ROOT_LIST, trust)
     window = check_revocation(kind, role, path, lists, now, required=True)
     if not leaf.public_key.signed_raw(document.signature, document.raw, "sha256"):

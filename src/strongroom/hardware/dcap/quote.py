@@ -15,6 +15,7 @@ ECDSA_P256 = 2
 SGX_TEE, TDX_TEE = 0x00000000, 0x00000081
 REPORT_BYTES = 384
 _PCK_CHAIN, _QE_REPORT_DATA = 5, 6
+_INTEL_QE = bytes.fromhex("939a7233f79c4ca9940a0db3957f0607")
 _BODIES: dict[int, int] = {1: REPORT_BYTES, 2: 584, 3: 648}
 """Size of a body by its type in version 5; versions 3 and 4 imply 1 and 1 or 2."""
 
@@ -60,6 +61,9 @@ class Quote:
         tee_type = int.from_bytes(header[4:8], "little")
         if version not in (3, 4, 5) or key_type != ECDSA_P256:
             message = f"{what}: version {version} with key type {key_type} is unknown"
+            raise Malformed(message)
+        if header[12:28] != _INTEL_QE:
+            message = f"{what}: made by a quoting enclave of another vendor than Intel"
             raise Malformed(message)
         body_type = _body_type(cursor, version, tee_type, what)
         body = cursor.take(_BODIES[body_type])

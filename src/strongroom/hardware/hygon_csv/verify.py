@@ -10,6 +10,7 @@ from strongroom.core.rats.claims import vouch
 from strongroom.core.rats.hardware import Field, Reason
 from strongroom.core.rats.trust import Verified
 from strongroom.errors import Malformed, Refused
+from strongroom.hardware.chain import check_key
 from strongroom.hardware.hygon_csv.abi import Report
 from strongroom.hardware.hygon_csv.certificate import (
     CA_BYTES,
@@ -27,7 +28,7 @@ KIND: Final = "hygon-csv"
 HSK_CEK: Final = "hsk_cek"
 
 _NOT_PROVEN = (
-    "that no key of the chain was revoked: Hygon publishes no list that is read here",
+    "that Hygon has revoked no key of the chain: its lists are not read here",
     "that the chip's firmware is current: a report says nothing of its version",
     "the chip's serial number against who can read the report: its MAC has no secret",
 )
@@ -112,6 +113,8 @@ def _verify_chain(
         raise _refused(
             "chain", "pek", "a PEK signed by the chip's CEK", "one that is not"
         )
+    for what, each in (("hsk", hsk), ("cek", cek), ("pek", platform)):
+        check_key(KIND, what, each.key().spki, trust)
     return platform.key(), hashlib.sha256(cek.x_y).digest()
 
 

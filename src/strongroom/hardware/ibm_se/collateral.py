@@ -12,7 +12,6 @@ from strongroom.hardware.chain import (
     check_revocation,
     read_all,
     read_lists,
-    read_roots,
     verify_path,
 )
 from strongroom.hardware.ibm_se.abi import KIND, is_signing_certificate, same_place
@@ -67,8 +66,7 @@ def verify_signer(certificate: Certificate, trust: Trust, now: int) -> Signer:
         pool = read_all(
             (*trust.documents("intermediate"), *trust.documents(SIGNING_CERTIFICATE))
         )
-        roots = read_roots(trust)
-        path = verify_path(KIND, "signing_key", certificate, pool, roots, now)
+        path = verify_path(KIND, "signing_key", certificate, pool, trust, now)
         # 2
         lists = read_lists(trust, "crls")
         window = check_revocation(KIND, "signing_key", path, lists, now, required=True)

@@ -12,7 +12,6 @@ from strongroom.errors import Malformed
 from strongroom.hardware.chain import (
     check_revocation,
     read_lists,
-    read_roots,
     verify_path,
 )
 from strongroom.hardware.nitro.abi import KIND, Document, read_envelope
@@ -77,7 +76,7 @@ def _signing_key(document: Document, trust: Trust, now: int) -> ForeignKey:
 
     def make() -> Verified[ForeignKey]:
         leaf, *pool = _read(certificates)
-        path = verify_path(KIND, "document", leaf, pool, read_roots(trust), now)
+        path = verify_path(KIND, "document", leaf, pool, trust, now)
         if leaf.is_ca:
             raise refuse(
                 KIND,

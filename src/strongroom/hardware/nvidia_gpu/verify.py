@@ -11,7 +11,6 @@ from strongroom.core.rats.trust import Verified
 from strongroom.hardware.chain import (
     check_revocation,
     read_lists,
-    read_roots,
     verify_path,
 )
 from strongroom.hardware.nvidia_gpu.abi import (
@@ -137,8 +136,7 @@ def _signed(exchange: Exchange, chain: Chain) -> bool:
 
 def _verify_chain(chain: Chain, trust: Trust, now: int) -> Device:
     def make() -> Verified[Device]:
-        roots = read_roots(trust)
-        path = verify_path(KIND, "device", chain.leaf, chain.above, roots, now)
+        path = verify_path(KIND, "device", chain.leaf, chain.above, trust, now)
         lists = read_lists(trust, "crl")
         begin, end = check_revocation(KIND, "device", path, lists, now, required=False)
         # the boot ROM's key stays; the leaf changes with the firmware

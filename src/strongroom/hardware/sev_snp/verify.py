@@ -13,7 +13,6 @@ from strongroom.hardware.chain import (
     check_revocation,
     read_all,
     read_lists,
-    read_roots,
     verify_path,
 )
 from strongroom.hardware.refusal import refuse
@@ -185,8 +184,7 @@ def _check_chain(
     def make() -> Verified[None]:
         above = (*trust.documents("intermediate"), *found.brought)
         pool = (*read_all(above), *found.authorities)
-        roots = read_roots(trust)
-        path = verify_path(KIND, found.role, key.certificate, pool, roots, now)
+        path = verify_path(KIND, found.role, key.certificate, pool, trust, now)
         lists = read_lists(trust, "crl")
         root = path.certificates[-1]
         if lists and root.subject not in {each.issuer for each in lists}:

@@ -17,7 +17,6 @@ from strongroom.hardware.chain import (
     check_revocation,
     read_all,
     read_lists,
-    read_roots,
     verify_path,
 )
 from strongroom.hardware.refusal import refuse
@@ -87,8 +86,8 @@ def check_certificate(
 
     def make() -> Verified[None]:
         # 1
-        roots, pool = read_roots(trust), read_all(documents)
-        path = verify_path(KIND, "ak", leaf, pool, roots, now)
+        pool = read_all(documents)
+        path = verify_path(KIND, "ak", leaf, pool, trust, now)
         # 2
         lists = read_lists(trust, "crl")
         window = check_revocation(KIND, "ak", path, lists, now, required=False)

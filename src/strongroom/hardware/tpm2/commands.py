@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from strongroom.core.codec.cursor import Cursor
 from strongroom.core.crypto import SecretBuffer
+from strongroom.errors import Malformed
 from strongroom.hardware.tpm2.client import PASSWORD, Answer, Tpm
 
 OWNER, NULL, ENDORSEMENT = 0x40000001, 0x40000007, 0x4000000B
@@ -114,11 +115,19 @@ def hmac(
 
 
 def get_random(tpm: Tpm, n: int) -> bytes:
-    """Return `n` bytes of the TPM's generator, which gives a few at a time."""
+    """Return `n` bytes of the TPM's generator, which gives a few at a time.
+
+    Raises:
+        Malformed: it gave none, or more than it was asked for.
+    """
     parts, left = [], n
     while left:
-        wanted = min(left, SHA256_BYTES).to_bytes(2, "big")
-        part = take_sized(tpm.run(_GET_RANDOM, parameters=wanted).cursor())
+        wanted = min(left, SHA256_BYTES)
+        parameters = wanted.to_bytes(2, "big")
+        part = take_sized(tpm.run(_GET_RANDOM, parameters=parameters).cursor())
+        if not 0 < len(part) <= wanted:
+            message = f"{tpm.name} gave {len(part)} random bytes for {wanted}"
+            raise Malformed(message)
         parts.append(part)
         left -= len(part)
     return b"".join(parts)

@@ -5,6 +5,7 @@ from hashlib import sha256
 
 from strongroom.core.rats import HardwareClaims, HardwareEvidence, Trust, Verified
 from strongroom.core.rats.claims import vouch
+from strongroom.hardware.chain import check_key
 from strongroom.hardware.refusal import refuse
 from strongroom.hardware.tcg.quoted import (
     Quoted,
@@ -79,6 +80,7 @@ def verify(evidence: HardwareEvidence, trust: Trust, now: int) -> HardwareClaims
     # 3, 4
     verified = verify_quoted(KIND, quoted, tuple(each.key for each in keys))
     key = next(each for each in keys if each.key is verified.key)
+    check_key(KIND, "ak", key.key.spki, trust)
     # 5
     if key.certificate is not None:
         check_certificate(trust, chain, key.certificate, now)

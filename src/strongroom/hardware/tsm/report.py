@@ -19,7 +19,7 @@ NEEDS = (
     "this needs a confidential guest of Linux 6.7 or later with configfs mounted and "
     "the driver of its TEE loaded (tdx_guest, sev_guest or arm_cca_guest)"
 )
-_ATTEMPTS = 4
+_ATTEMPTS, _MAX_DIGITS = 4, 20
 _AGAIN = {errno.EBUSY, errno.EAGAIN, errno.EINTR}
 
 
@@ -139,7 +139,7 @@ def _text(value: bytes) -> str:
 
 def _number(value: bytes) -> int:
     text = _text(value)
-    if not text.isdecimal():
+    if not text.isdecimal() or len(text) > _MAX_DIGITS:
         message = f"{FOLDER}: a generation is a number, not {text[:32]!r}; {NEEDS}"
         raise Misconfigured(message)
     return int(text)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from strongroom.core.codec.cwt import SignedCertificate
+from strongroom.core.codec.layout import NOT_LAID_OUT
 from strongroom.core.codec.record import Record
 from strongroom.core.crypto.crl import RevocationList
 from strongroom.core.crypto.x509 import Certificate
@@ -135,7 +136,7 @@ def _life_of_intel_json(inner: str, data: bytes) -> tuple[int, int, str]:
         value = json.loads(data)
         value = value.get(inner, value)
         return _seconds(value["issueDate"]), _seconds(value["nextUpdate"]), ""
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except NOT_LAID_OUT as error:
         message = f"no {inner} of Intel's service with issueDate and nextUpdate"
         raise Malformed(message) from error
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from strongroom.core.codec.layout import NOT_LAID_OUT
 from strongroom.errors import Malformed
 from strongroom.management.endorsements.documents import Incoming
 
@@ -52,7 +53,7 @@ def _read_case(folder: Path, kinds: Sequence[str]) -> Iterator[Incoming]:
             for role, names in case["endorsements"].items()
             for name in (names if isinstance(names, list) else [names])
         ]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except NOT_LAID_OUT as error:
         message = f"{folder}: not a case: {error!r}"
         raise Malformed(message) from error
     for role, name in named:

@@ -8,6 +8,7 @@ it, and a wrong one leads to a refusal.
 
 import json
 
+from strongroom.core.codec.layout import NOT_LAID_OUT
 from strongroom.core.crypto.x509 import Certificate
 from strongroom.core.rats import HardwareEvidence
 from strongroom.errors import Malformed
@@ -68,7 +69,7 @@ def _fmspc_of_tcb_info(data: bytes) -> str:
     try:
         value = json.loads(data)
         return f"fmspc:{value.get('tcbInfo', value)['fmspc'].lower()}"
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except NOT_LAID_OUT as error:
         message = "this is no TCB info of Intel's service"
         raise Malformed(message) from error
 
