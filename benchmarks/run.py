@@ -18,7 +18,7 @@ sys.path.insert(0, str(ROOT))
 from rich.console import Console  # noqa: E402 - after the path
 from rich.table import Table  # noqa: E402
 
-from benchmarks import enclaves, rooms, sealing  # noqa: E402
+from benchmarks import enclaves, rooms, sealing, services  # noqa: E402
 from benchmarks.rows import Row  # noqa: E402
 
 
@@ -51,10 +51,11 @@ def main() -> int:
 
 def _rows(folder: Path, *, quick: bool) -> Iterator[Row]:
     n = 3 if quick else 7
-    for name in ("enclaves", "sealing", "rooms"):
+    for name in ("enclaves", "sealing", "services", "rooms"):
         (folder / name).mkdir()
     yield from enclaves.rows(folder / "enclaves", n)
     yield from sealing.rows(folder / "sealing", n)
+    yield from services.rows(folder / "services", n)
     yield from rooms.rows(folder / "rooms", 3, (64 << 20) if quick else (1 << 30))
     yield from _lines()
 
