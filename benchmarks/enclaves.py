@@ -16,7 +16,7 @@ from strongroom.core.codec import cbor
 from strongroom.core.codec.bundle import Manifest, seal_bundle
 from strongroom.core.codec.launch import LaunchPolicy
 from strongroom.core.codec.signed import sign_record
-from strongroom.core.rats import Endorsements, Evidence
+from strongroom.core.rats import Endorsements, Evidence, Trust
 from strongroom.hardware.simulated import SimulatedDevice, SimulatedManufacturer
 from strongroom.management.keys import Identity
 from strongroom.services.attestation import verify_evidence
@@ -56,8 +56,8 @@ class Bench:
 
     def verify(self, evidence: bytes, now: int) -> None:
         """Verify platform evidence of this monitor."""
-        endorsements = Endorsements((self._root,), ())
-        verify_evidence(Evidence("simulated", evidence, b""), endorsements, now=now)
+        trust = Trust(Endorsements((self._root,), ()))
+        verify_evidence(Evidence("simulated", evidence, b""), trust, now=now)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from strongroom.core.crypto import SecretBuffer, suite
-from strongroom.core.rats import Endorsements, RootOfTrust
+from strongroom.core.rats import Endorsements, RootOfTrust, Trust
 from strongroom.errors import (
     Conflict,
     LimitReached,
@@ -93,7 +93,8 @@ def test_a_manufacturer_is_made_once_and_opened_again(
             monitor_key=row.signing_key(b"1" * row.sign_seed_bytes).public,
             now=NOW,
         )
-    assert verify(evidence, Endorsements((manufacturer.root,), ()), NOW).boot_count == 1
+    trust = Trust(Endorsements((manufacturer.root,), ()))
+    assert verify(evidence, trust, NOW).boot_count == 1
     with pytest.raises(NotFound):
         SimulatedManufacturer.open(tmp_path / "nowhere")
     (home / "issuing.key").unlink()

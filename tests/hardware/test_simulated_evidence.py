@@ -18,6 +18,7 @@ from strongroom.core.rats import (
     PlatformClaims,
     PlatformFacts,
     Register,
+    Trust,
     statement,
 )
 from strongroom.core.rats.registers import replay
@@ -45,8 +46,8 @@ class World:
         return self.device.attest(nonce=nonce, monitor_key=self.monitor.public, now=now)
 
     @property
-    def endorsements(self) -> Endorsements:
-        return Endorsements(roots=(self.manufacturer.root,), revoked=())
+    def trust(self) -> Trust:
+        return Trust(Endorsements(roots=(self.manufacturer.root,), revoked=()))
 
     def forge(self, **changes: object) -> bytes:
         """Return evidence of other facts, rightly signed and certified."""
@@ -57,7 +58,7 @@ class World:
         return make_evidence(key, chain, forged)
 
     def facts(self) -> PlatformFacts:
-        claims = verify(self.evidence(), self.endorsements, NOW)
+        claims = verify(self.evidence(), self.trust, NOW)
         return PlatformFacts(
             **{each.name: getattr(claims, each.name) for each in fields(PlatformFacts)}
         )
@@ -89,7 +90,7 @@ def rules_of(error: Refused) -> list[str]:
 
 
 def test_a_device_speaks_for_its_monitor(world: World) -> None:
-    claims = verify(world.evidence(b"x" * 16), world.endorsements, NOW + 5)
+    claims = verify(world.evidence(b"x" * 16), world.trust, NOW + 5)
     assert isinstance(claims, PlatformClaims)
     assert claims.kind == "simulated"
     assert claims.suite_id == world.suite_id
@@ -118,29 +119,29 @@ def test_no_byte_may_be_altered(world: World) -> None:
         altered = bytearray(evidence)
         altered[position] ^= 1 << position % 8
         with pytest.raises((Malformed, Untrusted, Stale)):
-            verify(bytes(altered), world.endorsements, NOW)
+            verify(bytes(altered), world.trust, NOW)
 
 
 def test_every_truncation_and_any_trailing_byte(world: World) -> None:
     evidence = world.evidence()
     for length in range(len(evidence)):
         with pytest.raises(Malformed):
-            verify(evidence[:length], world.endorsements, NOW)
+            verify(evidence[:length], world.trust, NOW)
     with pytest.raises(Malformed):
-        verify(evidence + b"\0", world.endorsements, NOW)
+        verify(evidence + b"\0", world.trust, NOW)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.binary(max_size=300))
 def test_the_parsers_are_total(data: bytes) -> None:
-    endorsements = Endorsements(roots=(), revoked=())
+    trust = Trust(Endorsements(roots=(), revoked=()))
     with pytest.raises(Malformed):
-        verify(data, endorsements, NOW)
+        verify(data, trust, NOW)
     with pytest.raises(Malformed):
         abi.decode(data)
     wrapped = abi.SimulatedEvidence(chain=(data,), token=data).to_bytes()
     with pytest.raises((Malformed, Untrusted)):
-        verify(wrapped, endorsements, NOW)
+        verify(wrapped, trust, NOW)
 
 
 VALUES = st.recursive(
@@ -206,10 +207,10 @@ def test_the_profile_is_for_simulated_platforms(world: World) -> None:
 def test_another_root_is_not_trusted(world: World, tmp_path: Path) -> None:
     other = SimulatedManufacturer.create(tmp_path / "m", world.suite_id, NOW)
     with other, pytest.raises(Untrusted) as caught:
-        verify(world.evidence(), Endorsements((other.root,), ()), NOW)
+        verify(world.evidence(), Trust(Endorsements((other.root,), ())), NOW)
     assert rules_of(caught.value) == ["certificate.root"]
     with pytest.raises(Untrusted):
-        verify(world.evidence(), Endorsements((), ()), NOW)
+        verify(world.evidence(), Trust(Endorsements((), ())), NOW)
 
 
 def test_revoked_keys_at_every_step_of_the_chain(world: World) -> None:
@@ -217,34 +218,35 @@ def test_revoked_keys_at_every_step_of_the_chain(world: World) -> None:
     assert len(parsed.chain) == 3
     for link in parsed.chain:
         key_id = SignedCertificate.parse(link).claims.public_key.key_id
-        endorsements = Endorsements((world.manufacturer.root,), (key_id,))
+        trust = Trust(Endorsements((world.manufacturer.root,), (key_id,)))
         with pytest.raises(Untrusted) as caught:
-            verify(world.evidence(), endorsements, NOW)
+            verify(world.evidence(), trust, NOW)
         assert rules_of(caught.value) == ["certificate.revoked"]
 
 
 def test_certificates_out_of_their_time(world: World) -> None:
-    evidence = world.evidence()
+    evidence, trust = world.evidence(), world.trust
     late = NOW + 5 * YEAR
-    assert verify(evidence, world.endorsements, late - 1).kind == "simulated"
+    assert verify(evidence, trust, late - 1).kind == "simulated"
     for now, rule in (
         (late, "certificate.expired"),
         (NOW - 1, "certificate.not-yet-valid"),
     ):
-        with pytest.raises(Stale) as caught:
-            verify(evidence, world.endorsements, now)
-        assert rules_of(caught.value) == [rule]
+        for each in (trust, world.trust):
+            with pytest.raises(Stale) as caught:
+                verify(evidence, each, now)
+            assert rules_of(caught.value) == [rule], "remembered or not"
 
 
 def test_evidence_from_the_future(world: World) -> None:
     with pytest.raises(Stale) as caught:
-        verify(world.evidence(now=NOW + 301), world.endorsements, NOW)
+        verify(world.evidence(now=NOW + 301), world.trust, NOW)
     assert rules_of(caught.value) == ["evidence.time"]
 
 
 def test_another_device_under_this_device_s_name(world: World) -> None:
     with pytest.raises(Untrusted) as caught:
-        verify(world.forge(device_id=b"x" * 32), world.endorsements, NOW)
+        verify(world.forge(device_id=b"x" * 32), world.trust, NOW)
     assert rules_of(caught.value) == ["platform.device"]
 
 
@@ -254,7 +256,7 @@ def test_a_token_signed_by_another_key(world: World) -> None:
     token = cose.sign1(signing_key(world.suite_id, 9), abi.TYPE, payload)
     evidence = abi.SimulatedEvidence(parsed.chain, token).to_bytes()
     with pytest.raises(Untrusted) as caught:
-        verify(evidence, world.endorsements, NOW)
+        verify(evidence, world.trust, NOW)
     assert rules_of(caught.value) == ["cose.key"]
 
 
@@ -264,7 +266,7 @@ def test_a_token_of_another_type(world: World) -> None:
     token = cose.sign1(key, "application/eat+cwt", abi.encode(world.facts()))
     evidence = abi.SimulatedEvidence(chain, token).to_bytes()
     with pytest.raises(Untrusted) as caught:
-        verify(evidence, world.endorsements, NOW)
+        verify(evidence, world.trust, NOW)
     assert rules_of(caught.value) == ["cose.type"]
 
 
@@ -276,7 +278,7 @@ def test_a_token_of_another_suite(world: World) -> None:
     key = signing_key(world.suite_id, 7)
     chain = world.manufacturer.certify(key.public, facts.device_id, NOW)
     with pytest.raises(Untrusted) as caught:
-        verify(make_evidence(key, chain, facts), world.endorsements, NOW)
+        verify(make_evidence(key, chain, facts), world.trust, NOW)
     assert rules_of(caught.value) == ["platform.suite"]
 
 
@@ -288,20 +290,20 @@ def test_an_event_log_that_does_not_lead_to_its_value(world: World, name: str) -
         for each in world.facts().registers
     )
     with pytest.raises(Untrusted) as caught:
-        verify(world.forge(registers=registers), world.endorsements, NOW)
+        verify(world.forge(registers=registers), world.trust, NOW)
     assert rules_of(caught.value) == [f"platform.register.{name}"]
 
 
 def test_a_register_that_is_left_out(world: World) -> None:
     registers = world.facts().registers[:3]
     with pytest.raises(Untrusted) as caught:
-        verify(world.forge(registers=registers), world.endorsements, NOW)
+        verify(world.forge(registers=registers), world.trust, NOW)
     assert rules_of(caught.value) == ["platform.register.config"]
 
 
 def test_extending_is_the_only_way_a_register_moves(world: World) -> None:
     def template() -> Register:
-        found = verify(world.evidence(), world.endorsements, NOW).register("template")
+        found = verify(world.evidence(), world.trust, NOW).register("template")
         assert found is not None
         return found
 
@@ -318,11 +320,11 @@ def test_extending_is_the_only_way_a_register_moves(world: World) -> None:
 
 def test_the_chain_alone_proves_nothing(world: World) -> None:
     parsed = abi.SimulatedEvidence.from_bytes(world.evidence())
-    leaf = cwt.verify_chain(parsed.chain, world.endorsements.roots, NOW)
+    leaf = cwt.verify_chain(parsed.chain, world.trust.roots, NOW)
     assert leaf.subject == abi.subject(world.device.device_id)
     with pytest.raises(Malformed):
         verify(
             abi.SimulatedEvidence(parsed.chain, b"").to_bytes(),
-            world.endorsements,
+            world.trust,
             NOW,
         )

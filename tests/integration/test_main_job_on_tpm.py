@@ -14,6 +14,7 @@ from strongroom.application.cleanroom.room import Room
 from strongroom.cli.proofs import broker_checks, unproved
 from strongroom.client.home import DEFAULT_POLICY, ENDORSEMENTS
 from strongroom.core.codec.signed import peek_record
+from strongroom.core.rats import Trust
 from strongroom.errors import Refused
 from strongroom.management.endorsements import EndorsementStore, Incoming
 from strongroom.node.roots import Root
@@ -42,7 +43,7 @@ def test_the_room_s_evidence_is_a_tpm_s_and_says_that_it_is_software(
     broker = session.verify_broker()
     room = session.home.room()
     platform, _ = verify_evidence(
-        broker.evidence, room.endorsements, now=session.clock()
+        broker.evidence, Trust(room.endorsements), now=session.clock()
     )
     assert (room.kind, platform.kind) == ("tpm2", "tpm2")
     assert "SW" in platform.model.split()
@@ -70,7 +71,8 @@ def test_a_tpm_is_refused_by_default_with_the_reason_in_words(world: World) -> N
 def test_a_platform_that_the_party_has_revoked_is_refused(world: World) -> None:
     session = world.again("clinic")
     room, evidence = session.home.room(), session.verify_broker().evidence
-    platform, _ = verify_evidence(evidence, room.endorsements, now=session.clock())
+    trust = Trust(room.endorsements)
+    platform, _ = verify_evidence(evidence, trust, now=session.clock())
     store = EndorsementStore(session.home.root / ENDORSEMENTS)
     gone = Incoming("revoked", ("tpm2",), platform.device_id, "the clinic's own list")
     store.add([gone], session.clock(), anchors=True)

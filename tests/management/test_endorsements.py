@@ -4,11 +4,13 @@
 import json
 import threading
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from strongroom.core.crypto import SigningKey, suite
+from strongroom.core.crypto.x509 import Certificate
 from strongroom.core.rats import Endorsements
 from strongroom.errors import Malformed, Refused, Stale, Tampered, Untrusted
 from strongroom.management.endorsements import (
@@ -223,13 +225,18 @@ def test_evidence_finds_its_own_endorsements(
     assert len(trusts.of("sev-snp", subject).documents("vcek")) == 1
 
 
-def test_trust_lasts_until_the_store_changes(store: EndorsementStore) -> None:
+@pytest.mark.parametrize("role", ["crl", "revoked"])
+def test_trust_lasts_until_the_store_changes(
+    store: EndorsementStore, role: str
+) -> None:
     trusts = StoredTrusts(snp_store(store, snp.MILAN))
     subject = evidence_subject(snp.MILAN.evidence())
     first, version = trusts.of("sev-snp", subject), trusts.version
     assert trusts.of("sev-snp", subject) is first
     verify_hardware(snp.MILAN.evidence(), first, now=snp.NOW)
-    store.add([brought("crl", snp.ARK.crl(7), "sev-snp")], snp.NOW, anchors=False)
+    key = Certificate(snp.MILAN.leaf.certificate()).spki
+    gone = {"crl": snp.ARK.crl(7), "revoked": sha256(key).digest()}
+    store.add([brought(role, gone[role], "sev-snp")], snp.NOW, anchors=False)
     second = trusts.of("sev-snp", subject)
     assert second is not first
     assert trusts.version == version + 1

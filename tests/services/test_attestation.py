@@ -21,6 +21,8 @@ from strongroom.core.rats import (
     Endorsements,
     Evidence,
     PlatformClaims,
+    Tcb,
+    Trust,
     not_checked,
     not_checked_bytes,
 )
@@ -47,6 +49,7 @@ from strongroom.system.monitor.report import (
     encode_app_evidence,
     verify_app_evidence,
 )
+from tests.services.hardware_claims import claims as hardware_claims
 
 NOW = 1_800_000_000
 NONCE = b"fresh nonce of the challenger..."
@@ -78,12 +81,12 @@ class World:
         return self.device.attest(nonce=nonce, monitor_key=key, now=NOW)
 
     @property
-    def endorsements(self) -> Endorsements:
-        return Endorsements(roots=(self.manufacturer.root,), revoked=())
+    def trust(self) -> Trust:
+        return Trust(Endorsements(roots=(self.manufacturer.root,), revoked=()))
 
     def claims(self, **changes: object) -> tuple[PlatformClaims, AppClaims]:
         evidence = self.evidence(**changes)  # type: ignore[arg-type]
-        platform, app = verify_evidence(evidence, self.endorsements, now=NOW)
+        platform, app = verify_evidence(evidence, self.trust, now=NOW)
         assert app is not None
         return platform, app
 
@@ -372,7 +375,7 @@ def test_all_findings_come_at_once(world: World) -> None:
 
 def test_the_environment_alone(world: World) -> None:
     evidence = Evidence("simulated", world.platform(nonce=NONCE), b"")
-    platform, app = verify_evidence(evidence, world.endorsements, now=NOW)
+    platform, app = verify_evidence(evidence, world.trust, now=NOW)
     assert app is None
     alone = replace(world.policy, apps=(), locks=("secret-memory",))
     assert appraise(platform, None, alone, nonce=NONCE, now=NOW).findings == ()
@@ -383,11 +386,38 @@ def test_the_environment_alone(world: World) -> None:
     assert "app.evidence" in [finding.rule for finding in caught.value.findings]
 
 
+@pytest.mark.parametrize(
+    ("said", "rule"),
+    [
+        ({"tcb": Tcb("Revoked", (), None)}, "tdx.tcb_revoked"),
+        ({"tcb": Tcb("OutOfDate", (), None)}, "tdx.tcb_out_of_date"),
+        ({"debug": True}, "tdx.debug"),
+        ({"inner": (hardware_claims(debug=True),)}, "tdx.debug"),
+    ],
+)
+def test_the_hardware_below_a_platform_is_judged_too(
+    world: World, said: dict[str, object], rule: str
+) -> None:
+    platform, _ = world.claims()
+    policy = replace(world.policy, kinds=("tdx",))
+
+    def findings(**changes: object) -> list[str]:
+        below = hardware_claims(**changes)
+        on_tdx = replace(platform, kind="tdx", hardware=below, proof=vouch())
+        result = appraise_dry(on_tdx, None, policy, nonce=platform.nonce, now=NOW)
+        refused = result.vector.hardware == 96
+        assert refused == any(".tcb_" in each.rule for each in result.findings)
+        return [each.rule for each in result.findings if each.rule.startswith("tdx.")]
+
+    assert findings() == []
+    assert findings(**said) == [rule]
+
+
 def test_a_monitor_that_the_platform_does_not_bind(world: World) -> None:
     app = encode_app_evidence(signing_key(world.suite_id, 8), world.facts)
     evidence = Evidence("simulated", world.platform(), app)
     with pytest.raises(Untrusted) as caught:
-        verify_evidence(evidence, world.endorsements, now=NOW)
+        verify_evidence(evidence, world.trust, now=NOW)
     assert caught.value.findings[0].rule == "app.signature"
 
 
@@ -398,7 +428,7 @@ def test_the_app_of_another_device(world: World, tmp_path: Path) -> None:
         platform = device.attest(nonce=NONCE, monitor_key=other_monitor.public, now=NOW)
     evidence = replace(world.evidence(), platform=platform)
     with pytest.raises(Untrusted):
-        verify_evidence(evidence, world.endorsements, now=NOW)
+        verify_evidence(evidence, world.trust, now=NOW)
 
 
 def test_app_evidence_of_another_suite_or_time(world: World) -> None:
@@ -406,9 +436,7 @@ def test_app_evidence_of_another_suite_or_time(world: World) -> None:
     with pytest.raises(Malformed):
         encode_app_evidence(world.monitor, app_facts(other))
     with pytest.raises(Stale):
-        verify_evidence(
-            world.evidence(issued_at=NOW + 301), world.endorsements, now=NOW
-        )
+        verify_evidence(world.evidence(issued_at=NOW + 301), world.trust, now=NOW)
 
 
 def test_a_monitor_that_lies_about_its_suite(world: World) -> None:
@@ -441,9 +469,7 @@ def test_no_byte_of_whole_evidence_may_be_altered(world: World) -> None:
         altered = bytearray(data)
         altered[position] ^= 0x11
         with pytest.raises(StrongroomError):
-            verify_evidence(
-                Evidence.from_bytes(bytes(altered)), world.endorsements, now=NOW
-            )
+            verify_evidence(Evidence.from_bytes(bytes(altered)), world.trust, now=NOW)
 
 
 @given(data=st.binary(min_size=1, max_size=200))
@@ -455,6 +481,4 @@ def test_the_app_parser_is_total(world: World, data: bytes) -> None:
 
 def test_an_unknown_kind_fails_closed(world: World) -> None:
     with pytest.raises(Misconfigured):
-        verify_evidence(
-            replace(world.evidence(), kind="abacus"), world.endorsements, now=NOW
-        )
+        verify_evidence(replace(world.evidence(), kind="abacus"), world.trust, now=NOW)

@@ -16,6 +16,7 @@ from strongroom.core.rats import (
     AppRule,
     Endorsements,
     Evidence,
+    Trust,
 )
 from strongroom.errors import (
     Conflict,
@@ -53,7 +54,7 @@ def policy_for(
 ) -> AppraisalPolicy:
     """Return a policy that accepts this very platform and app."""
     evidence = Evidence("simulated", isolation.evidence(bytes(16)), b"")
-    roots = Endorsements((running.root,), ())
+    roots = Trust(Endorsements((running.root,), ()))
     platform, _ = verify_evidence(evidence, roots, now=int(time.time()) + 1)
     return AppraisalPolicy(
         owner="hospital",
@@ -81,7 +82,7 @@ def test_evidence_of_a_real_enclave_is_affirmed(
             "simulated", isolation.evidence(nonce), enclave.call(Method.REPORT, nonce)
         )
     platform, app = verify_evidence(
-        evidence, Endorsements((running.root,), ()), now=now
+        evidence, Trust(Endorsements((running.root,), ())), now=now
     )
     result = appraise(
         platform, app, policy, nonce=nonce, now=now, user_data=b"user data"
@@ -104,7 +105,7 @@ def test_another_app_and_another_configuration_are_not(
             report = enclave.call(Method.REPORT, nonce)
         evidence = Evidence("simulated", isolation.evidence(nonce), report)
         platform, app = verify_evidence(
-            evidence, Endorsements((running.root,), ()), now=now
+            evidence, Trust(Endorsements((running.root,), ())), now=now
         )
         with pytest.raises(Refused):
             appraise(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from strongroom.core.codec.keys import PublicKey
-from strongroom.core.rats import Endorsements
+from strongroom.core.rats import Endorsements, Trust
 from strongroom.errors import (
     Conflict,
     LimitReached,
@@ -144,7 +144,8 @@ def test_evidence_verifies(running: Deployment, isolation: Isolation) -> None:
     now = int(time.time())
     nonce = os.urandom(16)
     bundle = running.bundle()
-    platform = verify(isolation.evidence(nonce), Endorsements((running.root,), ()), now)
+    trust = Trust(Endorsements((running.root,), ()))
+    platform = verify(isolation.evidence(nonce), trust, now)
     assert platform.nonce == nonce
     assert platform.device_id == isolation.status().device_id
     assert PublicKey.of(platform.monitor_key) == isolation.status().monitor_key

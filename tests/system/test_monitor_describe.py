@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from strongroom.core.rats import Endorsements
+from strongroom.core.rats import Endorsements, Trust
 from strongroom.errors import Malformed, NotFound
 from strongroom.hardware.simulated.verify import verify
 from strongroom.services.isolation import Enclave, Isolation
@@ -21,7 +21,7 @@ def test_the_report_is_the_one_that_the_enclave_would_get(
     running: Deployment, isolation: Isolation, enclave: Enclave
 ) -> None:
     now = int(time.time()) + 1
-    roots = Endorsements((running.root,), ())
+    roots = Trust(Endorsements((running.root,), ()))
     platform = verify(isolation.evidence(NONCE), roots, now)
     report = isolation.report(enclave.enclave_id, NONCE)
     assert peek_nonce(report) == NONCE

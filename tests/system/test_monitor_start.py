@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from strongroom.core.rats import Endorsements
+from strongroom.core.rats import Endorsements, Trust
 from strongroom.errors import (
     Conflict,
     Misconfigured,
@@ -21,16 +21,14 @@ from tests.system.deployment import Deployment, create, make_key
 
 
 def test_registers_are_the_same_at_every_boot(deployment: Deployment) -> None:
-    endorsements = Endorsements((deployment.root,), ())
+    trust = Trust(Endorsements((deployment.root,), ()))
     seen = []
     for _ in range(2):
         with (
             deployment.start() as monitor,
             Isolation.connect(monitor.socket) as isolation,
         ):
-            claims = verify(
-                isolation.evidence(bytes(16)), endorsements, int(time.time()) + 1
-            )
+            claims = verify(isolation.evidence(bytes(16)), trust, int(time.time()) + 1)
             seen.append(claims)
     assert seen[0].registers == seen[1].registers
     assert seen[0].monitor_key != seen[1].monitor_key
@@ -60,7 +58,7 @@ def test_what_is_waived_is_measured(deployment: Deployment) -> None:
         ):
             claims = verify(
                 isolation.evidence(bytes(16)),
-                Endorsements((deployment.root,), ()),
+                Trust(Endorsements((deployment.root,), ())),
                 int(time.time()) + 1,
             )
             create(deployment, isolation).destroy()

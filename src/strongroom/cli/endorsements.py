@@ -78,6 +78,30 @@ def import_(  # noqa: PLR0913 - one parameter an option
     _show(desk, new, Line(done, "green"))
 
 
+@command(group, "revoke")
+def revoke(
+    desk: Desk,
+    keys: Annotated[
+        list[str],
+        typer.Argument(
+            help="Ids in hex, or files with a certificate or a public key each."
+        ),
+    ],
+    *,
+    store: Store = None,
+    kind: Kinds = None,
+) -> None:
+    """Refuse keys from now on, for every kind of evidence unless kinds are given."""
+    from strongroom.hardware.registry import HARDWARE, VERIFIERS  # noqa: PLC0415
+    from strongroom.management.endorsements import revocation  # noqa: PLC0415
+
+    kinds = kind or [*HARDWARE, *VERIFIERS]
+    documents = [revocation(key, kinds) for key in keys]
+    new = _store(desk, store).add(documents, desk.now(), anchors=False)
+    done = say("{count} keys are revoked that were not before.", count=len(new))
+    _show(desk, new, Line(done, "green"))
+
+
 @command(group, "export")
 def export(
     desk: Desk,

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from strongroom.cli.views import Check, comma, iso, short
 from strongroom.cli.words import say
+from strongroom.core.rats import Trust
 from strongroom.services.attestation import verify_evidence
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def broker_checks(
     found: "VerifiedBroker", room: "Room", policy: "PartyPolicy", now: int
 ) -> list[Check]:
     """Return what was checked of a broker whose appraisal went well."""
-    platform, app = verify_evidence(found.evidence, room.endorsements, now=now)
+    platform, app = verify_evidence(found.evidence, Trust(room.endorsements), now=now)
     grade = grade_of(platform.kind, platform.model)
     kind = f"{platform.kind} ({platform.model})" if platform.model else platform.kind
     age = say(
@@ -72,6 +73,7 @@ def broker_checks(
     )
     checks = [
         Check("platform", f"{kind}, {say('signed by a root of the room')}", grade),
+        Check("device", platform.device_id.hex(), grade),
         Check("firmware", f"SVN {platform.firmware_svn}", grade),
         Check("registers", registers, grade),
         Check("age of platform evidence", age, grade),

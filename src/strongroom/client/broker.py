@@ -20,7 +20,7 @@ from strongroom.application.cleanroom.room import Room
 from strongroom.client.home import PartyPolicy
 from strongroom.core.codec import cbor
 from strongroom.core.crypto import KemPublic, suite
-from strongroom.core.rats import AppRule, AttestationResult, Evidence
+from strongroom.core.rats import AppRule, AttestationResult, Evidence, Trust
 from strongroom.errors import Malformed, Unavailable, Untrusted, error_from_value
 from strongroom.management.keys import Identity
 from strongroom.services.attestation import appraise, verify_evidence
@@ -106,8 +106,8 @@ def verify_broker(
         case _:
             message = "the room's greeting is not one"
             raise Malformed(message)
-    trusted = replace(room.endorsements, revoked=revoked)
-    platform, app = verify_evidence(evidence, trusted, now=now)
+    trust = Trust(replace(room.endorsements, revoked=revoked))
+    platform, app = verify_evidence(evidence, trust, now=now)
     row = suite(room.suite)
     rule = AppRule.measured(bytes.fromhex(room.broker), config=room.config)
     result = appraise(

@@ -12,7 +12,7 @@ from strongroom.core.codec.note import NoteKey
 from strongroom.core.codec.signed import open_record
 from strongroom.core.codec.tlog import Checkpoint
 from strongroom.core.crypto import suite
-from strongroom.core.rats import AppClaims, AttestationResult, PlatformClaims
+from strongroom.core.rats import AppClaims, AttestationResult, PlatformClaims, Trust
 from strongroom.core.rats.destruction import Destruction
 from strongroom.errors import Finding, Malformed, Untrusted
 from strongroom.management.audit import LogEntry
@@ -57,7 +57,7 @@ def verify_receipt(
     row = suite(room.suite)
     receipt = open_record(Receipt, bundle.receipt, row.verifying_key(keys.sign))
     platform, app = verify_evidence(
-        bundle.evidence, room.endorsements, now=receipt.finished_at
+        bundle.evidence, Trust(room.endorsements), now=receipt.finished_at
     )
     if app is None:
         message = "the receipt's evidence has no app layer"

@@ -109,6 +109,7 @@ def check_key(kind: str, what: str, spki: bytes, trust: Trust) -> None:
             what,
             expected="a chain without keys that the verifier has revoked",
             got=f"the key {sha256(spki).hexdigest()[:16]}",
+            remedy="This verifier itself refuses the key; use another platform.",
         )
 
 

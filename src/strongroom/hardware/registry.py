@@ -8,7 +8,6 @@ from typing import cast
 
 from strongroom.core.rats import (
     Attester,
-    Endorsements,
     HardwareClaims,
     HardwareEvidence,
     PlatformClaims,
@@ -18,8 +17,8 @@ from strongroom.errors import Misconfigured
 from strongroom.hardware.simulated import abi as simulated
 from strongroom.hardware.simulated.verify import verify as verify_simulated
 
-Verify = Callable[[bytes, Endorsements, int], PlatformClaims]
-"""(platform evidence, endorsements, now) -> claims, or an error; pure and total."""
+Verify = Callable[[bytes, Trust, int], PlatformClaims]
+"""(platform evidence, trust, now) -> claims, or an error; pure and total."""
 
 VERIFIERS: MappingProxyType[str, Verify] = MappingProxyType(
     {
@@ -98,12 +97,10 @@ def hardware_verifier(kind: str) -> VerifyHardware:
     return cast("VerifyHardware", import_module(module).verify)
 
 
-def _rooted(
-    kind: str, evidence: bytes, endorsements: Endorsements, now: int
-) -> PlatformClaims:
+def _rooted(kind: str, evidence: bytes, trust: Trust, now: int) -> PlatformClaims:
     from strongroom.hardware.rooted.verify import verify  # noqa: PLC0415 - see VERIFIERS
 
-    return verify(kind, hardware_verifier(kind), evidence, endorsements, now)
+    return verify(kind, hardware_verifier(kind), evidence, trust, now)
 
 
 def verifier(kind: str) -> Verify:

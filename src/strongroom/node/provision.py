@@ -16,7 +16,7 @@ from strongroom.core.codec.bundle import EntryPoint, Manifest, OutputRule, seal_
 from strongroom.core.codec.launch import LaunchPolicy
 from strongroom.core.codec.signed import sign_record
 from strongroom.core.crypto import suite
-from strongroom.core.rats import Endorsements, Evidence, PlatformClaims
+from strongroom.core.rats import Endorsements, Evidence, PlatformClaims, Trust
 from strongroom.errors import Conflict, Malformed
 from strongroom.management.keys import Identity, PublicIdentity
 from strongroom.node.broker_host import BrokerHost
@@ -201,7 +201,9 @@ def _describe(
             platform=host.platform_evidence(nonce),
             app=report,
         )
-    platform, app = verify_evidence(evidence, Endorsements(config.roots, ()), now=now)
+    platform, app = verify_evidence(
+        evidence, Trust(Endorsements(config.roots, ())), now=now
+    )
     if app is None:
         message = "the broker's evidence has no app layer"
         raise Malformed(message)

@@ -14,7 +14,7 @@ from strongroom.core.codec.merkle import tree_hash, verify_inclusion
 from strongroom.core.codec.note import NoteKey
 from strongroom.core.codec.signed import open_record
 from strongroom.core.codec.tlog import Checkpoint
-from strongroom.core.rats import Endorsements
+from strongroom.core.rats import Endorsements, Trust
 from strongroom.errors import Conflict, Stale, Unavailable
 from strongroom.management.audit import LogEntry
 from strongroom.services.attestation import verify_evidence
@@ -54,7 +54,7 @@ def test_a_receipt_bundle_proves_everything_offline(
     bundle = ReceiptBundle.from_bytes(world.bytes_of(answer, "receipt"))
     receipt = open_record(Receipt, bundle.receipt, attempt.signing.public)
     assert receipt.task == task
-    roots = Endorsements((world.machine.root,), ())
+    roots = Trust(Endorsements((world.machine.root,), ()))
     _, app = verify_evidence(bundle.evidence, roots, now=world.clock())
     assert app is not None
     assert app.nonce == bundle.challenge

@@ -7,6 +7,7 @@ import shutil
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,7 @@ from strongroom.errors import (
 )
 from strongroom.hardware.registry import hardware_verifier, verifier
 from strongroom.hardware.rooted.verify import verify as verify_rooted
+from strongroom.hardware.tcg.public import Public
 from strongroom.hardware.tpm2 import commands, pcrs
 from strongroom.hardware.tpm2.attest import TpmAttester
 from strongroom.hardware.tpm2.device import TpmDevice
@@ -53,8 +55,8 @@ class Place:
     pinned: bytes
 
     @property
-    def endorsements(self) -> Endorsements:
-        return Endorsements((self.pinned,), ())
+    def trust(self) -> Trust:
+        return Trust(Endorsements((self.pinned,), ()))
 
     def boot(self, package: bytes = b"package") -> TpmDevice:
         """Return the device with a monitor's boot measured."""
@@ -66,7 +68,7 @@ class Place:
         return device
 
     def verify(self, evidence: bytes) -> PlatformClaims:
-        return verifier("tpm2")(evidence, self.endorsements, NOW)
+        return verifier("tpm2")(evidence, self.trust, NOW)
 
 
 @pytest.fixture(params=["sm", "intl"])
@@ -285,17 +287,19 @@ def test_another_tpm_s_evidence_is_refused(place: Place, tmp_path: Path) -> None
         with pytest.raises(Untrusted) as error:
             place.verify(evidence)
         assert rule(error) == "tpm2.root.ak"
-        revoked = Endorsements((pinned,), (device.device_id,))
-        with pytest.raises(Untrusted) as error:
-            verifier("tpm2")(evidence, revoked, NOW)
-        assert rule(error) == "tpm2.revoked.ak"
-        both = Endorsements((place.pinned, pinned), ())
+        spki = Public.parse(pinned, "ak").key.spki
+        for key_id in (device.device_id, sha256(spki).digest()):
+            revoked = Trust(Endorsements((pinned,), (key_id,)))
+            with pytest.raises(Untrusted) as error:
+                verifier("tpm2")(evidence, revoked, NOW)
+            assert rule(error) == "tpm2.revoked.ak"
+        both = Trust(Endorsements((place.pinned, pinned), ()))
         impostor = forged(device, device_id=pcrs.device_id_of(place.pinned))
         assert verifier("tpm2")(evidence, both, NOW).device_id == device.device_id
         with pytest.raises(Untrusted) as error:
             verifier("tpm2")(impostor, both, NOW)
         assert rule(error).startswith("tpm2.signature.")
-    later = Endorsements((place.pinned,), (), {"trusted_ak_public": (pinned,)})
+    later = Trust(Endorsements((place.pinned,), (), {"trusted_ak_public": (pinned,)}))
     assert verifier("tpm2")(evidence, later, NOW).kind == "tpm2"
 
 
@@ -304,11 +308,9 @@ def test_evidence_from_the_future_or_of_another_kind_is_refused(
 ) -> None:
     evidence = evidence_of(device)
     with pytest.raises(Stale):
-        verifier("tpm2")(evidence, place.endorsements, NOW - 3600)
+        verifier("tpm2")(evidence, place.trust, NOW - 3600)
     with pytest.raises(Misconfigured):
-        verify_rooted(
-            "sgx", hardware_verifier("tpm2"), evidence, place.endorsements, NOW
-        )
+        verify_rooted("sgx", hardware_verifier("tpm2"), evidence, place.trust, NOW)
     parsed = RootedEvidence.from_bytes(evidence)
     other = replace(parsed, hardware=replace(parsed.hardware, kind="tdx"))
     with pytest.raises(Untrusted) as error:

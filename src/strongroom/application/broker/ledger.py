@@ -22,7 +22,7 @@ from strongroom.application.broker.state import Keys, Mark, State
 from strongroom.application.cleanroom.node_rules import NodeRules
 from strongroom.core.codec import cbor
 from strongroom.core.crypto import Suite, suite
-from strongroom.core.rats import EnclaveGate, Endorsements
+from strongroom.core.rats import EnclaveGate, Endorsements, Trust
 from strongroom.errors import Malformed, Misconfigured, StrongroomError
 from strongroom.management.audit import AuditLog, Category, LogEntry, Outcome
 
@@ -51,6 +51,7 @@ class Ledger:
         self.state = State()
         self.log = AuditLog(config.origin, config.suite)
         self.nodes = Nodes(self.now())
+        self._trust = Trust(Endorsements((), ()))
         self._journal: Journal
 
     @classmethod
@@ -92,10 +93,13 @@ class Ledger:
         return self.state.node_rules or NodeRules.initial(self.row.id)
 
     @property
-    def endorsements(self) -> Endorsements:
-        """Whose word about devices counts, and what was revoked since."""
+    def trust(self) -> Trust:
+        """Whose word about devices counts under the rules in force; remembered."""
         rules = self.node_rules
-        return Endorsements(self.config.roots, rules.revoked_keys, rules.collateral)
+        now = Endorsements(self.config.roots, rules.revoked_keys, rules.collateral)
+        if now != self._trust.endorsements:
+            self._trust = Trust(now)
+        return self._trust
 
     def now(self) -> int:
         """Return the host's time, but never an earlier one than any before."""

@@ -128,7 +128,8 @@ def check_in(ledger: Ledger, call: CheckInCall) -> dict[str, object]:
 
     1. The nonce is one of ours, not used before, and at most one period old.
     2. The evidence verifies under the endorsements in force.
-    3. It is appraised under the node rules: age, debug state, TCB, revoked devices.
+    3. It is appraised under the node rules: age, debug state, TCB of platform and
+       hardware, revoked devices.
     4. A device that was withdrawn is back, and the log says so.
 
     Raises:
@@ -138,7 +139,7 @@ def check_in(ledger: Ledger, call: CheckInCall) -> dict[str, object]:
     _use_nonce(ledger, call.nonce)
     evidence = Evidence.from_bytes(call.evidence)
     now = ledger.now()
-    platform, app = verify_evidence(evidence, ledger.endorsements, now=now)
+    platform, app = verify_evidence(evidence, ledger.trust, now=now)
     if app is not None:
         message = "a node checks in with its platform alone"
         raise Malformed(message)
@@ -247,7 +248,7 @@ def _judged_anew(ledger: Ledger, now: int) -> Iterable[tuple[bytes, StrongroomEr
     """Yield the devices in service that the rules in force no longer accept."""
     for device, seen in list(ledger.nodes.seen.items()):
         try:
-            platform, _ = verify_evidence(seen.evidence, ledger.endorsements, now=now)
+            platform, _ = verify_evidence(seen.evidence, ledger.trust, now=now)
         except StrongroomError as error:
             yield device, error
             continue

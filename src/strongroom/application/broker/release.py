@@ -20,7 +20,7 @@ from strongroom.application.cleanroom.task import RELEASE_INFO
 from strongroom.core.codec.keys import PublicKey
 from strongroom.core.codec.record import Record
 from strongroom.core.crypto import KemPublic
-from strongroom.core.rats import AppRule, Endorsements, Evidence, PlatformClaims
+from strongroom.core.rats import AppRule, Evidence, PlatformClaims, Trust
 from strongroom.errors import Malformed, Refused, Stale
 from strongroom.services.attestation import appraise, verify_evidence
 from strongroom.system.monitor.report import verify_app_evidence
@@ -110,7 +110,7 @@ def _open_keys(ledger: Ledger, call: ReleaseCall) -> KemPublic:
 def _appraise(ledger: Ledger, task: Task, call: ReleaseCall) -> Released:
     evidence = Evidence.from_bytes(call.evidence)
     now = ledger.now()
-    platform = _platform(evidence.kind, evidence.platform, ledger.endorsements, now)
+    platform = _platform(evidence.kind, evidence.platform, ledger.trust, now)
     app = verify_app_evidence(evidence.app, platform, now) if evidence.app else None
     agreement, row = task.agreement, ledger.row
     rule = AppRule.measured(bytes.fromhex(agreement.app), config=row.digest(b""))
@@ -133,18 +133,16 @@ def _appraise(ledger: Ledger, task: Task, call: ReleaseCall) -> Released:
     return Released(call.keys, evidence, device, monitor, app.enclave_id)
 
 
-def _platform(
-    kind: str, data: bytes, endorsements: Endorsements, now: int
-) -> PlatformClaims:
+def _platform(kind: str, data: bytes, trust: Trust, now: int) -> PlatformClaims:
     """Verify a platform once a minute: nodes show the same evidence for many apps.
 
     Only time spent is remembered; a certificate that expires is noticed up to a
     minute late.
     """
-    key = (kind, data, endorsements.to_bytes())
+    key = (kind, data, trust.endorsements.to_bytes())
     verified_at, claims = _VERIFIED.get(key, (now + 1, None))
     if claims is None or not 0 <= now - verified_at < _PLATFORM_S:
-        claims, _ = verify_evidence(Evidence(kind, data, b""), endorsements, now=now)
+        claims, _ = verify_evidence(Evidence(kind, data, b""), trust, now=now)
         if len(_VERIFIED) >= _MOST_VERIFIED:
             _VERIFIED.clear()
         _VERIFIED[key] = (now, claims)

@@ -16,7 +16,14 @@ from strongroom.core.codec.certificate import (
 )
 from strongroom.errors import Finding, Refused, Stale, Untrusted
 
-__all__ = ["MAX_CHAIN", "Certificate", "SignedCertificate", "issue", "verify_chain"]
+__all__ = [
+    "MAX_CHAIN",
+    "Certificate",
+    "SignedCertificate",
+    "issue",
+    "verify_chain",
+    "verify_path",
+]
 
 MAX_CHAIN = 4
 
@@ -33,7 +40,17 @@ def verify_chain(
     now: int,
     revoked: Sequence[bytes] = (),
 ) -> Certificate:
-    """Return the leaf's certificate once all of its chain holds.
+    """Return the leaf's certificate once all of its chain holds, as `verify_path`."""
+    return verify_path(chain, roots, now, revoked)[0]
+
+
+def verify_path(
+    chain: Sequence[bytes],
+    roots: Sequence[bytes],
+    now: int,
+    revoked: Sequence[bytes] = (),
+) -> tuple[Certificate, ...]:
+    """Return the certificates from the leaf to the root once all of the chain holds.
 
     1. The chain is not empty and not too long.
     2. The last certificate is signed by one of `roots`, each of them self-signed
@@ -75,7 +92,7 @@ def verify_chain(
         raise _wrong_role(path[0].claims, "attestation")
     for link in path:
         _check_current(link.claims, now, revoked)
-    return path[0].claims
+    return tuple(link.claims for link in path)
 
 
 def _find_root(last: SignedCertificate, roots: Sequence[bytes]) -> SignedCertificate:

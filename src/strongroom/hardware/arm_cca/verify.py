@@ -55,8 +55,8 @@ def verify(evidence: HardwareEvidence, trust: Trust, now: int) -> HardwareClaims
 
     Raises:
         Malformed: step 1.
-        Untrusted: `missing_endorsement` without a key, `signature`, `binding`, or
-            `weak_algorithm`.
+        Untrusted: `missing_endorsement` without a key, `signature`, `revoked`,
+            `binding`, or `weak_algorithm`.
     """
     # 1
     token = Token.parse(evidence.part("token"))
@@ -70,6 +70,7 @@ def verify(evidence: HardwareEvidence, trust: Trust, now: int) -> HardwareClaims
     key = realm.key()
     if not token.realm.signed_by(key):
         raise _not_signed(token.realm, "realm_token", "the realm attestation key")
+    check_key(KIND, "realm_public_key", key.spki, trust)
     return HardwareClaims(
         kind=KIND,
         format=f"CCA token, profile {platform.profile}",

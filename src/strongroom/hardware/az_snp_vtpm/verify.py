@@ -3,6 +3,7 @@
 
 from strongroom.core.rats import HardwareClaims, HardwareEvidence, Trust
 from strongroom.core.rats.claims import vouch
+from strongroom.hardware.chain import check_key
 from strongroom.hardware.refusal import refuse
 from strongroom.hardware.sev_snp.verify import verify as verify_snp
 from strongroom.hardware.tcg.hcl import SNP, HclReport
@@ -84,6 +85,7 @@ def verify(evidence: HardwareEvidence, trust: Trust, now: int) -> HardwareClaims
     _check_level(hardware)
     # 4, 5
     runtime, verified = verify_quote(KIND, quoted, report, hardware)
+    check_key(KIND, "ak", verified.key.spki, trust)
     shown = {name: hardware.fields[name] for name in _SHOWN if name in hardware.fields}
     return claims_of(KIND, runtime, verified, hardware, {"snp": shown}, vouch())
 

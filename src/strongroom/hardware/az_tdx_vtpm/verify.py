@@ -4,6 +4,7 @@
 from strongroom.core.rats import HardwareClaims, HardwareEvidence, Trust
 from strongroom.core.rats.claims import vouch
 from strongroom.hardware.az_tdx_vtpm.abi import TdReport
+from strongroom.hardware.chain import check_key
 from strongroom.hardware.refusal import refuse
 from strongroom.hardware.tcg.hcl import TDX, HclReport
 from strongroom.hardware.tcg.vtpm import claims_of, read_quote, verify_quote
@@ -81,6 +82,7 @@ def verify(evidence: HardwareEvidence, trust: Trust, now: int) -> HardwareClaims
     _check_report(td_report, hardware)
     # 4, 5
     runtime, verified = verify_quote(KIND, quoted, report, hardware)
+    check_key(KIND, "ak", verified.key.spki, trust)
     shown = {name: hardware.fields[name] for name in _SHOWN if name in hardware.fields}
     return claims_of(KIND, runtime, verified, hardware, {"tdx": shown}, vouch())
 

@@ -6,6 +6,7 @@ from hashlib import sha256
 
 from strongroom.core.crypto.foreign import ForeignKey
 from strongroom.core.rats import Trust
+from strongroom.hardware.chain import check_key
 from strongroom.hardware.dcap.collateral import Documents, Pck, documents, pck_of
 from strongroom.hardware.dcap.documents import Level, QeIdentity
 from strongroom.hardware.dcap.quote import Quote
@@ -57,6 +58,7 @@ def verify_envelope(
     attestation = ForeignKey.from_point("P-256", signature.attestation_key)
     if not attestation.signed_raw(signature.signature, quote.signed, "sha256"):
         raise _unsigned(kind, "quote", "the attestation key")
+    check_key(kind, "attestation_key", attestation.spki, trust)
     # 5
     found = documents(kind, tee, trust, now)
     # 6

@@ -50,7 +50,7 @@ def verify(evidence: HardwareEvidence, trust: Trust, now: int) -> HardwareClaims
     A policy without NODBG is debug-enabled.
 
     Not checked: the owner's signature (OCA) on the PEK, ends of validity (Hygon's
-    certificates have none), revocation, TCB versions, event logs of RTMRs.
+    certificates have none), Hygon's revocations, TCB versions, event logs of RTMRs.
 
     Args:
         evidence: `report`; perhaps `hsk_cek`, where the attester brings its own chip's.
@@ -59,8 +59,8 @@ def verify(evidence: HardwareEvidence, trust: Trust, now: int) -> HardwareClaims
 
     Raises:
         Malformed: step 1.
-        Untrusted: `missing_endorsement`, `root` or `chain` (steps 2 and 3), and
-            `signature`.
+        Untrusted: `missing_endorsement`, `root`, `chain` or `revoked` (steps 2 and
+            3), and `signature`.
     """
     # 1
     report = Report.parse(evidence.part("report"))
@@ -104,7 +104,8 @@ def _verify_chain(
     mine = [each for each in chips if platform.is_signed_by(each[1])] or chips[:1]
     hsk, cek = mine[0]
     # 2
-    if not any(hsk.is_signed_by(root) for root in _roots(trust)):
+    hrk = next((root for root in _roots(trust) if hsk.is_signed_by(root)), None)
+    if hrk is None:
         raise _refused("root", "hsk", "an HSK signed by a trusted HRK", "another one")
     # 3
     if not cek.is_signed_by(hsk):
@@ -113,7 +114,8 @@ def _verify_chain(
         raise _refused(
             "chain", "pek", "a PEK signed by the chip's CEK", "one that is not"
         )
-    for what, each in (("hsk", hsk), ("cek", cek), ("pek", platform)):
+    path = {"hrk": hrk, "hsk": hsk, "cek": cek, "pek": platform}
+    for what, each in path.items():
         check_key(KIND, what, each.key().spki, trust)
     return platform.key(), hashlib.sha256(cek.x_y).digest()
 

@@ -4,7 +4,7 @@
 from strongroom.core.crypto.x509 import Certificate
 from strongroom.core.rats import HardwareClaims, HardwareEvidence, Trust
 from strongroom.core.rats.claims import vouch
-from strongroom.hardware.chain import check_time
+from strongroom.hardware.chain import check_key, check_time
 from strongroom.hardware.ibm_se.abi import CURVE, KIND, HostKeyDocument, same_place
 from strongroom.hardware.ibm_se.collateral import (
     SIGNING_CERTIFICATE,
@@ -56,6 +56,7 @@ def verify(evidence: HardwareEvidence, trust: Trust, now: int) -> HardwareClaims
     signer = _signer(document.certificate, trust, now)
     # 5, 6
     _check_document(document.certificate, signer, now)
+    check_key(KIND, "host_key", document.key.spki, trust)
     return HardwareClaims(
         kind=KIND,
         format="IBM Secure Execution host-key document",

@@ -7,7 +7,8 @@ key (AK); a quote by that key shows that who has the document has the TPM.
 
 from strongroom.core.codec.foreign_cose import point_key
 from strongroom.core.crypto.foreign import ForeignKey
-from strongroom.core.rats import HardwareEvidence
+from strongroom.core.rats import HardwareEvidence, Trust
+from strongroom.hardware.chain import check_key
 from strongroom.hardware.nitro.abi import KIND, Document
 from strongroom.hardware.refusal import refuse
 from strongroom.hardware.tcg.algorithms import SIZES, Algorithm
@@ -32,18 +33,21 @@ _DIGESTS: dict[int, Algorithm] = {
 }
 
 
-def verify_quote(evidence: HardwareEvidence, document: Document) -> Attest | None:
+def verify_quote(
+    evidence: HardwareEvidence, document: Document, trust: Trust
+) -> Attest | None:
     """Return the quote beside an authentic document, or None where there is none.
 
     1. Only an instance's document has a quote, with a signature; `pcrs` may be absent.
-    2. The AK, which is the document's `public_key`, signed it, with SHA-256 or better.
+    2. The AK, which is the document's `public_key`, signed it, with SHA-256 or better,
+       and is not revoked.
     3. It covers registers of the document's bank, with the document's values.
     4. `pcrs` says nothing of that bank but what the document says, and of no other.
     5. A nonce in the document is the one in the quote.
 
     Raises:
         Malformed: a part that is missing or not what it should be.
-        Untrusted: `binding`, `weak_algorithm`, `signature`, `measurement`.
+        Untrusted: `binding`, `weak_algorithm`, `signature`, `revoked`, `measurement`.
     """
     # 1
     if not PARTS & evidence.parts.keys():
@@ -53,6 +57,7 @@ def verify_quote(evidence: HardwareEvidence, document: Document) -> Attest | Non
     # 2
     signature = _signature(evidence, attest, ak)
     verify_quote_signature(KIND, QUOTE, (ak,), attest.raw, signature)
+    check_key(KIND, "ak", ak.spki, trust)
     # 3
     bank = _BANKS[document.digest]
     _check_selection(attest, bank, document)

@@ -68,7 +68,7 @@ def verify(evidence: HardwareEvidence, trust: Trust, now: int) -> HardwareClaims
     # 4
     _check_signature(envelope, key)
     # 5
-    return _claims(document, verify_quote(evidence, document))
+    return _claims(document, verify_quote(evidence, document, trust))
 
 
 def _signing_key(document: Document, trust: Trust, now: int) -> ForeignKey:

@@ -13,6 +13,7 @@ from strongroom.core.crypto.x509 import Certificate
 from strongroom.core.rats import HardwareClaims, HardwareEvidence, Trust
 from strongroom.core.rats.claims import vouch
 from strongroom.errors import Malformed, Refused
+from strongroom.hardware.chain import check_key
 from strongroom.hardware.ra_tls.abi import (
     EXTENSIONS,
     KIND,
@@ -92,6 +93,7 @@ def verify(evidence: HardwareEvidence, trust: Trust, now: int) -> HardwareClaims
             expected="a certificate signed with its own key",
             got=f"one of {certificate.name[:80]} that is not",
         )
+    check_key(KIND, "certificate", certificate.spki, trust)
     # 3
     pieces = carried(certificate)
     if not pieces:

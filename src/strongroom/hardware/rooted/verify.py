@@ -10,7 +10,6 @@ from types import MappingProxyType
 
 from strongroom.core.crypto import constant_time_equal
 from strongroom.core.rats import (
-    Endorsements,
     HardwareClaims,
     HardwareEvidence,
     PlatformClaims,
@@ -39,12 +38,12 @@ class Rooting:
 
     Attributes:
         profile: of its statements.
-        trust: (facts, endorsements) -> whom to trust for this device.
+        trust: (facts, trust) -> whom of these to trust for this device.
         require_backed: holds the statement's registers to what the hardware signed.
     """
 
     profile: Profile
-    trust: Callable[[PlatformFacts, Endorsements], Trust]
+    trust: Callable[[PlatformFacts, Trust], Trust]
     require_backed: Callable[[PlatformFacts, HardwareClaims], None]
 
 
@@ -59,7 +58,7 @@ def verify(
     kind: str,
     verify_hardware: VerifyHardware,
     evidence: bytes,
-    endorsements: Endorsements,
+    trust: Trust,
     now: int,
 ) -> PlatformClaims:
     """Return what a platform on hardware says, known to be its own word.
@@ -80,7 +79,7 @@ def verify(
         kind: of the platform and its hardware.
         verify_hardware: the verifier of that kind.
         evidence: `RootedEvidence` bytes.
-        endorsements: as the kind has them.
+        trust: in endorsements as the kind has them.
         now: Unix seconds.
 
     Raises:
@@ -101,7 +100,7 @@ def verify(
             expected=f"hardware evidence of kind {kind}",
             got=parsed.hardware.kind[:32],
         )
-    claims = verify_hardware(parsed.hardware, rooting.trust(facts, endorsements), now)
+    claims = verify_hardware(parsed.hardware, rooting.trust(facts, trust), now)
     # 3
     _require_bound(kind, claims, parsed.statement)
     # 4

@@ -2,7 +2,7 @@
 """Verify the simulated device's evidence: authenticity, never expectation."""
 
 from strongroom.core.codec import cose, cwt
-from strongroom.core.rats import Endorsements, PlatformClaims, PlatformFacts
+from strongroom.core.rats import PlatformClaims, PlatformFacts, Trust, Verified
 from strongroom.core.rats.claims import vouch
 from strongroom.core.rats.eat import check_clock
 from strongroom.core.rats.statement import require_replay
@@ -17,7 +17,7 @@ from strongroom.hardware.simulated.abi import (
 _OWNER = "attestation"
 
 
-def verify(evidence: bytes, endorsements: Endorsements, now: int) -> PlatformClaims:
+def verify(evidence: bytes, trust: Trust, now: int) -> PlatformClaims:
     """Return what a simulated device says, known to be its own word.
 
     1. Parse the container, the envelope (RFC 9052) and the claims (RFC 9711).
@@ -34,7 +34,7 @@ def verify(evidence: bytes, endorsements: Endorsements, now: int) -> PlatformCla
 
     Args:
         evidence: what `SimulatedDevice.attest` returned.
-        endorsements: trusted roots and revoked key ids.
+        trust: trusted roots and revoked key ids.
         now: Unix seconds.
 
     Raises:
@@ -47,7 +47,7 @@ def verify(evidence: bytes, endorsements: Endorsements, now: int) -> PlatformCla
     envelope = cose.Sign1.parse(parsed.token)
     facts = decode(envelope.payload)
     # 2, 3
-    leaf = cwt.verify_chain(parsed.chain, endorsements.roots, now, endorsements.revoked)
+    leaf = _leaf(parsed.chain, trust, now)
     # 4, 5
     envelope.verify(leaf.public_key.verifying(), TYPE)
     _check_device(facts, leaf)
@@ -57,6 +57,20 @@ def verify(evidence: bytes, endorsements: Endorsements, now: int) -> PlatformCla
     # 8
     check_clock(facts.issued_at, now, _OWNER)
     return PlatformClaims.of(facts, vouch())
+
+
+def _leaf(chain: tuple[bytes, ...], trust: Trust, now: int) -> cwt.Certificate:
+    """Return the leaf of a chain that holds; verified once while it is valid."""
+
+    def make() -> Verified[cwt.Certificate]:
+        path = cwt.verify_path(chain, trust.roots, now, trust.endorsements.revoked)
+        return Verified(
+            path[0],
+            max(each.not_before for each in path),
+            min(each.expires_at for each in path) - 1,
+        )
+
+    return trust.once(("simulated.chain", chain), now, make)
 
 
 def _check_device(facts: PlatformFacts, leaf: cwt.Certificate) -> None:

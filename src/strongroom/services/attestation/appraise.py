@@ -14,12 +14,15 @@ from strongroom.core.rats import (
     TrustVector,
 )
 from strongroom.core.rats.claims import vouch
+from strongroom.core.rats.hardware_policy import HardwarePolicy
 from strongroom.errors import Finding, Refused, Stale
 from strongroom.services.attestation.app_rules import app_findings
+from strongroom.services.attestation.hardware_rules import hardware_findings
 from strongroom.services.attestation.platform_rules import (
     lock_findings,
     platform_findings,
 )
+from strongroom.services.attestation.reference_rules import References
 
 _FRESHNESS = {"app.nonce", "platform.nonce", "platform.age"}
 _CONFIGURATION = ("platform.debug", "app.debug", "app.config", "locks.")
@@ -32,6 +35,7 @@ _EXECUTABLES = (
     "app.svn",
     "app.evidence",
 )
+_HARDWARE = (".tcb_revoked", ".tcb_out_of_date", "platform.kind")
 _BY_KIND = {"simulated": (32, 32, 32), "tpm2": (32, 32, 32)}
 """hardware, runtime-opaque and storage-opaque (AR4SI section 2.3.4) by kind: a
 simulated platform isolates but neither encrypts memory nor keeps keys in hardware. A
@@ -52,7 +56,8 @@ def appraise(
 ) -> AttestationResult:
     """Return the result if everything is as `policy` wants it, or raise.
 
-    1. Platform: kind, age, debug state, firmware SVN, each register.
+    1. Platform: kind, age, debug state, firmware SVN, each register; of the hardware
+       that it stands on debug state and TCB status.
     2. Locks of the app, or of the monitor where there is no app.
     3. App: nonce, debug state, one of the policy's app rules, user data; without
        an app the nonce is the platform's.
@@ -94,6 +99,7 @@ def appraise_dry(
     """Return the result of `appraise`, findings and all, and never raise for them."""
     # 1
     findings = platform_findings(platform, policy, now)
+    findings += _hardware(platform, policy, now)
     # 2
     locks = platform.locks if app is None else app.locks
     findings += lock_findings(locks, policy)
@@ -113,6 +119,15 @@ def appraise_dry(
     )
 
 
+def _hardware(
+    platform: PlatformClaims, policy: AppraisalPolicy, now: int
+) -> tuple[Finding, ...]:
+    if platform.hardware is None:
+        return ()
+    state = HardwarePolicy.default(policy.owner, (platform.kind,))
+    return hardware_findings(platform.hardware, state, None, References(now=now))
+
+
 def _vector(
     platform: PlatformClaims, policy: AppraisalPolicy, findings: list[Finding]
 ) -> TrustVector:
@@ -125,7 +140,7 @@ def _vector(
         configuration=96 if _any(rules, _CONFIGURATION) else 2,
         executables=33 if _any(rules, _EXECUTABLES) else executables,
         file_system=0,
-        hardware=96 if "platform.kind" in rules else hardware,
+        hardware=96 if any(rule.endswith(_HARDWARE) for rule in rules) else hardware,
         runtime_opaque=runtime,
         storage_opaque=storage,
         sourced_data=0,

@@ -116,7 +116,7 @@ class _Judge:
         if policy is None:
             return self._unwanted(evidence.kind)
         trust = self._trust_of(evidence.kind, "")
-        claims, _ = verify_evidence(evidence, trust.endorsements, now=self._now)
+        claims, _ = verify_evidence(evidence, trust, now=self._now)
         result = appraise_dry(
             claims, None, policy, nonce=self._request.nonce, now=self._now
         )

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Verify evidence of both layers: the platform by its kind, the app by the monitor."""
 
-from strongroom.core.rats import AppClaims, Endorsements, Evidence, PlatformClaims
+from strongroom.core.rats import AppClaims, Evidence, PlatformClaims, Trust
 from strongroom.errors import Untrusted
 from strongroom.hardware.registry import verifier
 from strongroom.system.monitor.report import verify_app_evidence
 
 
 def verify_evidence(
-    evidence: Evidence, endorsements: Endorsements, *, now: int
+    evidence: Evidence, trust: Trust, *, now: int
 ) -> tuple[PlatformClaims, AppClaims | None]:
     """Return what platform and app say, known to be their own word.
 
@@ -20,7 +20,7 @@ def verify_evidence(
 
     Args:
         evidence: as it was received.
-        endorsements: roots and revocations, from the caller's own configuration.
+        trust: roots and revocations, from the caller's own configuration.
         now: Unix seconds.
 
     Returns:
@@ -33,7 +33,7 @@ def verify_evidence(
         Stale: a certificate out of its time, or evidence from the future.
     """
     # 1
-    platform = verifier(evidence.kind)(evidence.platform, endorsements, now)
+    platform = verifier(evidence.kind)(evidence.platform, trust, now)
     # 2
     if platform.kind != evidence.kind:
         raise Untrusted.because(
