@@ -27,6 +27,7 @@ from strongroom.core.rats import (
     Destruction,
     Endorsements,
     Evidence,
+    Trust,
     not_checked_bytes,
 )
 from strongroom.errors import (
@@ -157,7 +158,7 @@ def destroys_for_its_owner_only(case: Case) -> None:
 def reports(case: Case) -> None:
     evidence = Evidence.from_bytes(case.services.report(NONCE, b"bound"))
     platform, app = verify_evidence(
-        evidence, case.machine.endorsements, now=int(time.time()) + 1
+        evidence, Trust(case.machine.endorsements), now=int(time.time()) + 1
     )
     assert app is not None
     assert (platform.kind, app.nonce, app.user_data) == (
@@ -231,7 +232,9 @@ def client_of(
     def verify(evidence: bytes, *, nonce: bytes, user_data: bytes) -> None:
         now = int(time.time()) + 1
         shown = Evidence.from_bytes(evidence)
-        platform, app = verify_evidence(shown, case.machine.endorsements, now=now)
+        platform, app = verify_evidence(
+            shown, Trust(case.machine.endorsements), now=now
+        )
         appraise(platform, app, policy, nonce=nonce, now=now, user_data=user_data)
 
     agent = ChannelAgent(case.machine.suite_id, os.urandom, verify)

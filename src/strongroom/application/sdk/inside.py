@@ -14,6 +14,7 @@ from strongroom.core.rats import (
     Endorsements,
     Evidence,
     ServiceGate,
+    Trust,
     not_checked_bytes,
 )
 from strongroom.errors import Malformed, Refused, Untrusted
@@ -81,7 +82,7 @@ class InsideServices:
             Refused: with every finding.
         """
         now = self._gate.now()
-        trusted = Endorsements.from_bytes(endorsements)
+        trusted = Trust(Endorsements.from_bytes(endorsements))
         shown = Evidence.from_bytes(evidence)
         platform, app = verify_evidence(shown, trusted, now=now)
         if app is None:

@@ -87,6 +87,19 @@ class AesGcm(Aead):
         check_key(key, self.KEY_BYTES)
         self._cipher = AESGCM(key)
 
+    def encrypt(self, nonce: Buffer, data: Buffer, aad: Buffer) -> bytes:
+        """Return the ciphertext and tag of `data`, in memory that is written once."""
+        check_sizes(nonce, data, aad)
+        return self._cipher.encrypt(nonce, data, aad)
+
+    def decrypt(self, nonce: Buffer, data: Buffer, aad: Buffer) -> bytes:
+        """Return the plaintext of `data`, in memory that is written once."""
+        check_sizes(nonce, data, aad)
+        try:
+            return self._cipher.decrypt(nonce, data, aad)
+        except InvalidTag as error:
+            raise tampered() from error
+
     def _encrypt_into(
         self, nonce: Buffer, data: Buffer, aad: Buffer, out: bytearray | memoryview
     ) -> None:
@@ -125,15 +138,25 @@ def check_key(key: Buffer, length: int) -> None:
         raise Malformed(message)
 
 
-def _check(
-    nonce: Buffer, data: Buffer, aad: Buffer, out: Buffer, out_bytes: int
-) -> None:
+def check_sizes(nonce: Buffer, data: Buffer, aad: Buffer) -> None:
+    """Refuse what no AEAD takes.
+
+    Raises:
+        Malformed: a nonce of the wrong length.
+        LimitReached: too much at once.
+    """
     if size(nonce) != NONCE_BYTES:
         message = f"the nonce is {size(nonce)} bytes, not {NONCE_BYTES}"
-        raise Malformed(message)
-    if size(out) != out_bytes:
-        message = f"the output has room for {size(out)} bytes, not {out_bytes}"
         raise Malformed(message)
     if max(size(data), size(aad)) > MAX_DATA_BYTES:
         message = f"one message of AEAD is at most {MAX_DATA_BYTES} bytes"
         raise LimitReached(message)
+
+
+def _check(
+    nonce: Buffer, data: Buffer, aad: Buffer, out: Buffer, out_bytes: int
+) -> None:
+    check_sizes(nonce, data, aad)
+    if size(out) != out_bytes:
+        message = f"the output has room for {size(out)} bytes, not {out_bytes}"
+        raise Malformed(message)

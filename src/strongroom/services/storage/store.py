@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Blocks over an untrusted store: secret, authentic, newest (STOR, 7.8, IF-6, IF-7).
 
-    ID.DIGEST    nonce || ciphertext || tag, named by the digest of it
+    ID.NAME      nonce || ciphertext || tag, named by its nonce and tag
     ID.head.N    the same, of the state's version N and the name of the tree's root
+
+Without the key nobody makes another object of the same nonce and tag, so the name
+identifies it; a digest over the whole would cost more than to decrypt it.
 
 ID stands for app, owner and namespace, so that many may share one store.
 
@@ -21,7 +24,7 @@ from dataclasses import dataclass, field
 from strongroom.core.codec import cbor
 from strongroom.core.codec.record import Record
 from strongroom.core.crypto import SecretBuffer, suite
-from strongroom.core.crypto.aead import NONCE_BYTES
+from strongroom.core.crypto.aead import NONCE_BYTES, TAG_BYTES
 from strongroom.core.rats.stores import Counter, ObjectStore
 from strongroom.errors import (
     Conflict,
@@ -245,7 +248,7 @@ class ProtectedStore:
         return f"strongroom/storage/v1\0{self._place.namespace}\0{where}".encode()
 
     def _name(self, sealed: bytes) -> str:
-        return f"{self._id}.{self._row.digest(sealed).hex()}"
+        return f"{self._id}.{sealed[:NONCE_BYTES].hex()}{sealed[-TAG_BYTES:].hex()}"
 
     def _head_name(self, version: int) -> str:
         return f"{self._id}.head.{version}"

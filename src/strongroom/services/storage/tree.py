@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The hash tree over blocks: a trie whose every node names its children by digest.
+"""The hash tree over blocks: a trie whose every node names its children.
 
 A node is a bucket of entries, or a fork by one hexadecimal digit of the digest of the
-block's id. Whoever knows the digest of the root knows all of it, and a change rewrites
-the path to one bucket: O(log n).
+block's id. A name is nonce and tag of an authenticated object, so whoever knows that
+of the root knows all of it; a change rewrites the path to one bucket: O(log n).
 """
 
 from collections.abc import Callable
