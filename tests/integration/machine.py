@@ -16,6 +16,7 @@ from strongroom.core.codec.bundle import (
     seal_bundle,
 )
 from strongroom.core.crypto import SigningKey, suite
+from strongroom.core.rats import Trust
 from strongroom.node.workbench import Workbench
 from strongroom.services.isolation import Isolation
 
@@ -45,6 +46,11 @@ ENTRIES = (
 
 class Machine(Workbench):
     """A workbench with apps to try on it."""
+
+    @property
+    def trust(self) -> Trust:
+        """Whom its verifiers trust, with nothing remembered."""
+        return Trust(self.endorsements)
 
     def key(self) -> SigningKey:
         """Return a fresh signing key."""

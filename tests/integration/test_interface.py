@@ -27,7 +27,6 @@ from strongroom.core.rats import (
     Destruction,
     Endorsements,
     Evidence,
-    Trust,
     not_checked_bytes,
 )
 from strongroom.errors import (
@@ -68,7 +67,7 @@ class Case:
         """Return a policy that accepts this platform and the app of a measurement."""
         evidence = Evidence.from_bytes(self.services.report(NONCE))
         platform, _ = verify_evidence(
-            evidence, self.machine.endorsements, now=int(time.time()) + 1
+            evidence, self.machine.trust, now=int(time.time()) + 1
         )
         return AppraisalPolicy(
             owner="bank",
@@ -158,7 +157,7 @@ def destroys_for_its_owner_only(case: Case) -> None:
 def reports(case: Case) -> None:
     evidence = Evidence.from_bytes(case.services.report(NONCE, b"bound"))
     platform, app = verify_evidence(
-        evidence, Trust(case.machine.endorsements), now=int(time.time()) + 1
+        evidence, case.machine.trust, now=int(time.time()) + 1
     )
     assert app is not None
     assert (platform.kind, app.nonce, app.user_data) == (
@@ -232,9 +231,7 @@ def client_of(
     def verify(evidence: bytes, *, nonce: bytes, user_data: bytes) -> None:
         now = int(time.time()) + 1
         shown = Evidence.from_bytes(evidence)
-        platform, app = verify_evidence(
-            shown, Trust(case.machine.endorsements), now=now
-        )
+        platform, app = verify_evidence(shown, case.machine.trust, now=now)
         appraise(platform, app, policy, nonce=nonce, now=now, user_data=user_data)
 
     agent = ChannelAgent(case.machine.suite_id, os.urandom, verify)
