@@ -3,8 +3,9 @@
 
 python benchmarks/evidence.py [--seconds 1.0] [--cases FOLDER]
 
-Cold: each verification begins with nothing known. Warm: endorsements and
-certificate chains are, the signatures of the evidence and the TCB decision never.
+A figure is the best of five turns, since whatever else runs only slows. Cold: each
+verification begins with nothing known. Warm: endorsements and certificate chains are
+known, the signatures of the evidence and the TCB decision never.
 """
 
 import argparse
@@ -22,6 +23,7 @@ from strongroom.cli.cases import find_cases, read_case  # noqa: E402 - after the
 from strongroom.core.rats import Trust  # noqa: E402
 from strongroom.services.attestation.hardware import verify_hardware  # noqa: E402
 
+TURNS = 5
 CASES = ROOT.parent / "shared" / "evidence"
 
 
@@ -56,12 +58,16 @@ def _rate(folder: Path, remember: bool, for_s: float) -> float:  # noqa: FBT001 
     case = read_case(folder)
     trust = Trust(case.endorsements)
     verify_hardware(case.evidence, trust, now=case.time)
-    done, begun = 0, time.perf_counter()
-    while (spent := time.perf_counter() - begun) < for_s:
-        used = trust if remember else Trust(case.endorsements)
-        verify_hardware(case.evidence, used, now=case.time)
-        done += 1
-    return done / spent
+
+    def turn() -> float:
+        done, begun = 0, time.perf_counter()
+        while (spent := time.perf_counter() - begun) < for_s / TURNS:
+            used = trust if remember else Trust(case.endorsements)
+            verify_hardware(case.evidence, used, now=case.time)
+            done += 1
+        return done / spent
+
+    return max(turn() for _ in range(TURNS))
 
 
 if __name__ == "__main__":
