@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Self
 
@@ -30,7 +31,7 @@ from strongroom.system.monitor.gate import (
     recv_frame,
     send_frame,
 )
-from strongroom.system.monitor.sandbox import probe
+from strongroom.system.monitor.sandbox import Limits, probe
 from strongroom.system.monitor.sandbox.syscalls import libc
 from strongroom.system.monitor.template import (
     ENDED,
@@ -159,7 +160,7 @@ class Template:
         """Start an enclave and send it its START."""
         ours, gate = socket.socketpair()
         status, theirs = socket.socketpair()
-        fields = {"memory_bytes": MEMORY_BYTES, "waived": []}
+        fields = {**asdict(Limits(MEMORY_BYTES)), "waived": []}
         with gate, theirs:
             fds = [gate.fileno(), theirs.fileno()]
             send_frame(self.control, SPAWN, 0, fields, fds)

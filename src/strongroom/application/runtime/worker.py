@@ -12,6 +12,7 @@ import mmap
 import os
 import signal
 import socket
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -34,17 +35,30 @@ _MAX_FDS = 64
 
 @dataclass(frozen=True)
 class Memory:
-    """Anonymous memory of this enclave that both processes can map."""
+    """A nameless file in the enclave's tmpfs, that both processes can map.
+
+    It counts as what an app writes to /tmp does; seccomp refuses a memfd, which
+    would count nowhere.
+    """
 
     fd: int
     length: int
 
     @classmethod
     def allocate(cls, length: int) -> "Memory":
-        """Return `length` bytes of zeroed memory."""
-        fd = os.memfd_create("strongroom", os.MFD_CLOEXEC)
-        os.ftruncate(fd, length)
-        return cls(fd, length)
+        """Return `length` bytes of zeroed memory.
+
+        Raises:
+            LimitReached: not so much is left of the enclave's.
+        """
+        with tempfile.TemporaryFile(buffering=0) as file:
+            try:
+                if length:
+                    os.posix_fallocate(file.fileno(), 0, length)
+            except OSError as error:
+                message = f"memory_bytes: {length} bytes more exceed the enclave's limit"
+                raise LimitReached(message) from error
+            return cls(os.dup(file.fileno()), length)
 
     @classmethod
     def of(cls, data: bytes | memoryview) -> "Memory":

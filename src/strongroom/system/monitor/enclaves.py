@@ -13,6 +13,7 @@ from strongroom.core.rats.destruction import Destruction, Reason
 from strongroom.errors import (
     AppFailed,
     Conflict,
+    Finding,
     LimitReached,
     Malformed,
     StrongroomError,
@@ -37,7 +38,7 @@ _MAX_ANSWER_BYTES = COMMANDS[NUMBERS["INVOKE"]].fields["payload"].most
 
 @dataclass(frozen=True)
 class Exit:
-    """How an enclave's process ended: in words, and whether a limit did it."""
+    """How an enclave's process ended: in words; the limit that did it, or ""."""
 
     text: str
     limit: str
@@ -258,12 +259,32 @@ class Enclave:
         if record is None or record.reason in ("requested", "owner-gone"):
             return Conflict("this enclave has been destroyed")
         if record.reason == "limit":
-            message = (
-                f"the enclave reached its limit {self._exit.limit} "
-                f"({record.memory_bytes} bytes of memory)"
-            )
-            return LimitReached(message)
+            return reached(self.birth, self._exit.limit)
         return AppFailed(f"the enclave ended by itself: {record.exit}")
+
+
+def reached(birth: Birth, limit: str) -> LimitReached:
+    """Return the error of an app that went over what it declared; it names the limit.
+
+    Args:
+        birth: of the enclave.
+        limit: as the manifest names it.
+    """
+    declared = {
+        "memory_bytes": birth.memory_bytes,
+        "threads": birth.manifest.threads,
+        "processes": birth.manifest.processes,
+        "cpu_seconds": birth.manifest.cpu_seconds,
+    }.get(limit, 0)
+    finding = Finding(
+        rule=f"resource.{limit}",
+        owner="app provider",
+        expected=f"at most {declared}, as the manifest declares",
+        got="more",
+        remedy=f"Have the app use less, or declare more {limit} and sign it anew.",
+    )
+    message = f"the enclave reached its limit {limit}: {declared}"
+    return LimitReached(message, [finding])
 
 
 def _payload(answer: Frame) -> bytes:

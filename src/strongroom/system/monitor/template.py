@@ -3,7 +3,7 @@
 
 The monitor starts it afresh, so it shares no memory with the monitor's keys. It forks
 an enclave in milliseconds, each from a thread of its own, which stays and tells how the
-enclave ended: a fork of many pages is the costly part, so there is one. The child locks
+enclave ended, and watches that it keeps its limits: a fork of many pages is the costly part, so there is one. The child locks
 itself down and runs the program. It dies with the template, and that with the monitor.
 Neither is ever dumpable, so nobody but root can put code into one before it is locked.
 
@@ -33,6 +33,7 @@ from strongroom.errors import Malformed, StrongroomError
 from strongroom.system.monitor import enclave
 from strongroom.system.monitor.gate import ERROR, Frame, recv_frame, send_frame
 from strongroom.system.monitor.sandbox import (
+    Limits,
     Spec,
     become_template,
     close_descriptors,
@@ -42,6 +43,7 @@ from strongroom.system.monitor.sandbox import (
     readable_paths,
 )
 from strongroom.system.monitor.sandbox.syscalls import libc
+from strongroom.system.monitor.watch import Watch
 
 READY, SPAWN, STARTED, ENDED = 50, 51, 52, 53
 MEMORY_ERROR, FAILED = enclave.EXIT_MEMORY, enclave.EXIT_FAILED
@@ -55,13 +57,15 @@ class Birth:
     """What the making of one enclave needs.
 
     Attributes:
-        spec: of its lock-down.
+        spec: of its lock-down, with the socket to its watcher.
+        watcher: the watcher's end of that.
         gate: descriptor of its end of the gate.
         status: where to say how it goes.
         began: when, in monotonic seconds.
     """
 
     spec: Spec
+    watcher: socket.socket
     gate: int
     status: socket.socket
     began: float
@@ -102,11 +106,13 @@ def main(control_fd: int, program: str, preload: tuple[str, ...]) -> None:
         began = time.monotonic()
         forked = threading.Event()
         try:
-            spec, gate, status = _parse(frame, readable)
+            limits, waived, gate, status = _parse(frame)
         except StrongroomError:
             frame.close()
             continue
-        birth = Birth(spec, gate, socket.socket(fileno=status), began)
+        ours, theirs = socket.socketpair()
+        spec = Spec(limits, readable, waived, theirs.detach())
+        birth = Birth(spec, ours, gate, socket.socket(fileno=status), began)
         threading.Thread(
             target=_shepherd, args=(nursery, birth, forked), daemon=True
         ).start()
@@ -122,21 +128,28 @@ def _modules() -> dict[str, object]:
     }
 
 
-def _parse(frame: Frame, readable: tuple[str, ...]) -> tuple[Spec, int, int]:
+def _parse(frame: Frame) -> tuple[Limits, tuple[str, ...], int, int]:
     match frame:
         case Frame(
-            fields={"memory_bytes": int() as memory_bytes, "waived": list() as waived},
+            fields={
+                "memory_bytes": int() as memory_bytes,
+                "threads": int() as threads,
+                "processes": int() as processes,
+                "cpu_seconds": int() as cpu_seconds,
+                "apart": bool() as apart,
+                "waived": list() as waived,
+            },
             fds=(int() as gate, int() as status),
         ) if frame.number == SPAWN:
-            spec = Spec(memory_bytes, readable, tuple(map(str, waived)))
-            return spec, gate, status
+            limits = Limits(memory_bytes, threads, processes, cpu_seconds, apart)
+            return limits, tuple(map(str, waived)), gate, status
         case _:
             message = "the template was sent something other than SPAWN"
             raise Malformed(message)
 
 
 def _shepherd(nursery: Nursery, birth: Birth, forked: threading.Event) -> None:
-    """Fork the enclave's first process and tell how it ended."""
+    """Fork the enclave's first process, watch it, and tell how it ended."""
     try:
         first = fork_first()
         if first == 0:
@@ -146,11 +159,27 @@ def _shepherd(nursery: Nursery, birth: Birth, forked: threading.Event) -> None:
         first = 0
     finally:
         os.close(birth.gate)
+        os.close(birth.spec.watcher)
         forked.set()
-    with birth.status, contextlib.suppress(StrongroomError, OSError):
+    with birth.status, birth.watcher, contextlib.suppress(StrongroomError, OSError):
         if first:
+            limit = _watch(first, birth)
             _, code = os.waitpid(first, 0)
-            send_frame(birth.status, ENDED, 0, {"status": code})
+            send_frame(birth.status, ENDED, 0, {"status": code, "limit": limit})
+
+
+def _watch(first: int, birth: Birth) -> str:
+    """Watch an enclave until it ends; return the limit that it was ended for, or ""."""
+    _, fds, _, _ = socket.recv_fds(birth.watcher, 1, 1)
+    listener = fds[0] if fds else -1
+    try:
+        return Watch(first, listener, birth.spec.limits).run()
+    except BaseException:
+        os.kill(first, signal.SIGKILL)  # unwatched, it must not go on
+        raise
+    finally:
+        if fds:
+            os.close(listener)
 
 
 def _enclave(nursery: Nursery, birth: Birth) -> NoReturn:
@@ -158,9 +187,11 @@ def _enclave(nursery: Nursery, birth: Birth) -> NoReturn:
     code, status = FAILED, birth.status
     try:
         _die_with_template(nursery.alive)
-        close_descriptors(frozenset({birth.gate, status.fileno()}))
+        watcher = birth.spec.watcher
+        close_descriptors(frozenset({birth.gate, status.fileno(), watcher}))
         locks = lock_down(birth.spec, nursery.before)
-        _make_own()
+        os.close(watcher)
+        _make_own(birth.spec.limits.threads)
         took_us = int((time.monotonic() - birth.began) * 1e6)
         send_frame(status, READY, 0, {"locks": list(locks), "took_us": took_us})
         status.close()
@@ -188,8 +219,11 @@ def _die_with_template(alive: tuple[int, int]) -> None:
         os._exit(FAILED)
 
 
-def _make_own() -> None:
-    """Give this fork its own random numbers, in every generator that is loaded."""
+def _make_own(threads: int) -> None:
+    """Give this fork its own random numbers, in every generator that is loaded.
+
+    Libraries that size their pools by the machine are told what the app declared.
+    """
     random.seed(os.urandom(32))
     numpy_random = sys.modules.get("numpy.random")
     if numpy_random is not None:
@@ -197,6 +231,13 @@ def _make_own() -> None:
         numpy_random.seed(words)
     tempfile.tempdir = None
     os.environ.update(_ENVIRONMENT)
+    cpus = sorted(os.sched_getaffinity(0))
+    if threads < len(cpus):
+        os.sched_setaffinity(0, random.sample(cpus, threads))
+    arrow = sys.modules.get("pyarrow")
+    if arrow is not None:
+        arrow.set_cpu_count(max(1, threads // 2))
+        arrow.set_io_thread_count(1)
 
 
 if __name__ == "__main__":
