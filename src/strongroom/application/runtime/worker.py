@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Self
 
 from strongroom.application.runtime.app import run_app
+from strongroom.application.runtime.values import start_readers
 from strongroom.core.codec import cbor
 from strongroom.errors import (
     AppFailed,
@@ -132,7 +133,8 @@ class Worker:
         _, status = os.waitpid(self._pid, 0)
         self._pid = 0
         if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
-            return LimitReached("the app was killed by the enclave's memory limit")
+            message = "the app was killed at a limit: memory_bytes or cpu_seconds"
+            return LimitReached(message)
         return AppFailed("the app's process ended without a result")
 
     def __enter__(self) -> Self:
@@ -161,13 +163,14 @@ def _serve(link: socket.socket) -> None:
     code = 1
     try:
         close_descriptors(frozenset({link.fileno()}))
+        start_readers()
         job, fds = _receive(link)
         try:
             kind, data = run_app(job, fds)
             memory = Memory.of(data)
             _send(link, {"kind": kind, "length": memory.length}, [memory.fd])
         except MemoryError:
-            limit = LimitReached("the app reached the enclave's memory limit")
+            limit = LimitReached("the app reached the enclave's limit memory_bytes")
             _send(link, limit.to_value(), [])
         except StrongroomError as error:
             _send(link, error.to_value(), [])

@@ -21,6 +21,7 @@ from strongroom.errors import (
     error_from_value,
 )
 from strongroom.system.monitor.birth import Birth, Trunk
+from strongroom.system.monitor.events import GateEvent, outcome_of
 from strongroom.system.monitor.gate import (
     COMMANDS,
     ERROR,
@@ -145,6 +146,7 @@ class Enclave:
                 exit=self._exit.text,
                 memory_bytes=self.birth.memory_bytes,
             )
+            self._log("END", reached(self.birth, self._exit.limit) if limit else None)
 
     def signed_record(self) -> bytes:
         """Return the record signed by the monitor key.
@@ -197,13 +199,31 @@ class Enclave:
     def _answer(
         self, frame: Frame, host: socket.socket | None
     ) -> tuple[int, dict[str, object]]:
+        """Carry out what the program asks for, and log that it did, either way."""
+        name, failure = str(frame.number), None
         try:
-            command = check_command(frame, "enclave")
-            if command.name == "ASK_HOST":
+            name = check_command(frame, "enclave").name
+            if name == "ASK_HOST":
                 return REPLY, {"payload": self._ask_host(frame.fields, host)}
-            return REPLY, self._requests.answer(command.name, frame.fields)
+            return REPLY, self._requests.answer(name, frame.fields)
         except StrongroomError as error:
+            failure = error
             return ERROR, error.to_value()
+        finally:
+            self._log(name, failure)
+
+    def _log(self, command: str, error: StrongroomError | None) -> None:
+        outcome, rule = outcome_of(error)
+        event = GateEvent(
+            at=self._trunk.clock(),
+            caller_uid=self.birth.owner_uid,
+            caller_pid=0,
+            command=command,
+            subject=self.birth.enclave_id.hex(),
+            outcome=outcome,
+            rule=rule,
+        )
+        self._trunk.log.record(event)
 
     def _ask_host(self, fields: dict[str, object], host: socket.socket | None) -> bytes:
         """Pass a question on to whoever called; what comes back is not to be trusted.

@@ -31,7 +31,7 @@ MAX_TASKS = 1024
 RUNTIME_THREADS = 16
 """Threads that the runtime's own process may have, beside the app's."""
 LIBRARY_THREADS = 2
-"""Arrow's two pools, by which the runtime reads tables in the app's process."""
+"""Arrow's, by which the runtime reads tables in the app's process."""
 _CPU_GRACE_S = 2
 _CAPABILITY_VERSION = 0x20080522
 _LAST_CAPABILITY = 63
