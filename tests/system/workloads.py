@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
+from typing import Self
 
 import numpy as np
 import pyarrow as pa
@@ -36,13 +37,13 @@ def run_numpy(threads: int, seed: int) -> str:
     """Sort slices in threads; numpy lets go of the interpreter lock meanwhile."""
     lines = np.random.default_rng(seed).integers(0, 1 << 40, (8, ROWS))
     with ThreadPoolExecutor(threads - 1) if threads > 1 else _Here() as pool:
-        done = list(pool.map(lambda line: np.sort(line), lines))
+        done = list(pool.map(np.sort, lines))
     return hashlib.sha256(np.vstack(done).tobytes()).hexdigest()
 
 
 def run_pyarrow(threads: int, seed: int) -> list[object]:
     """Sum by group."""
-    pa.set_cpu_count(max(1, threads))
+    pa.set_cpu_count(max(1, threads - 1))
     sums = table(seed).group_by("g", use_threads=threads > 1).aggregate([("v", "sum")])
     return sums.sort_by("g").to_pydict()["v_sum"]
 
@@ -63,7 +64,7 @@ def run_sklearn(threads: int, seed: int) -> str:
 
     x = np.random.default_rng(seed).random((1500, 8))
     y = (x[:, 0] + x[:, 1] > 1).astype(int)
-    forest = RandomForestClassifier(24, random_state=1, n_jobs=max(1, threads - 1))
+    forest = RandomForestClassifier(24, random_state=1, n_jobs=threads)
     return hashlib.sha256(forest.fit(x, y).predict_proba(x).tobytes()).hexdigest()
 
 
@@ -148,7 +149,7 @@ class _Here:
 
     map = staticmethod(map)
 
-    def __enter__(self) -> "_Here":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

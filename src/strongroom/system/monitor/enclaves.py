@@ -200,9 +200,10 @@ class Enclave:
         self, frame: Frame, host: socket.socket | None
     ) -> tuple[int, dict[str, object]]:
         """Carry out what the program asks for, and log that it did, either way."""
-        name, failure = str(frame.number), None
+        known, failure = COMMANDS.get(frame.number), None
+        name = known.name if known else str(frame.number)
         try:
-            name = check_command(frame, "enclave").name
+            check_command(frame, "enclave")
             if name == "ASK_HOST":
                 return REPLY, {"payload": self._ask_host(frame.fields, host)}
             return REPLY, self._requests.answer(name, frame.fields)

@@ -24,7 +24,7 @@ from strongroom.system.monitor.sandbox.tasks import (
     usage_of,
 )
 
-_SHORTEST_S, _LONGEST_S = 0.05, 1.0
+_SHORTEST_S, _LONGEST_S = 0.05, 0.25
 
 
 class Watch:

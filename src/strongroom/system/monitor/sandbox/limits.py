@@ -28,7 +28,7 @@ from strongroom.system.monitor.sandbox.syscalls import (
 
 MAX_FILES = 512
 MAX_TASKS = 1024
-RUNTIME_THREADS = 16
+RUNTIME_THREADS = 8
 """Threads that the runtime's own process may have, beside the app's."""
 LIBRARY_THREADS = 2
 """Arrow's, by which the runtime reads tables in the app's process."""
