@@ -2,6 +2,7 @@
 """SYS-2: data libraries in threads, processes and many enclaves compute the same."""
 
 import json
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -59,15 +60,19 @@ def test_threads_and_processes_give_the_results_of_one_thread(
         shared, workers = call(enclave, Use.WORK_PROCESSES, library, PROCESSES)
     assert len({json.dumps(row) for row in expected}) == len(SEEDS)
     assert results == shared == expected
-    assert THREADS <= threads <= DECLARED["threads"]
+    most = os.cpu_count() or 1 if library == "xgboost" else THREADS  # it takes no more
+    assert min(THREADS, most) <= threads <= DECLARED["threads"]
     assert workers == PROCESSES
 
 
 @pytest.mark.parametrize("library", HERE)
-def test_who_declares_one_thread_has_one(
+def test_who_declares_two_threads_gets_no_more(
     monitored: Deployment, isolation: Isolation, library: str
 ) -> None:
-    """The counter-test: these threads are real, and they are counted."""
+    """The counter-test: those threads are real, and they are counted.
+
+    One of the two looks on; the library is asked for four.
+    """
     with create(monitored, isolation, memory_bytes=1 << 30, threads=2) as enclave:
         with pytest.raises(LimitReached, match="threads: 2"):
             call(enclave, Use.WORK_THREADS, library, THREADS)

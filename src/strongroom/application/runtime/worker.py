@@ -57,7 +57,9 @@ class Memory:
                 if length:
                     os.posix_fallocate(file.fileno(), 0, length)
             except OSError as error:
-                message = f"memory_bytes: {length} bytes more exceed the enclave's limit"
+                message = (
+                    f"memory_bytes: {length} bytes more exceed the enclave's limit"
+                )
                 raise LimitReached(message) from error
             return cls(os.dup(file.fileno()), length)
 

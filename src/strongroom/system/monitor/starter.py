@@ -12,17 +12,12 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from strongroom.errors import Malformed, Misconfigured, Unavailable, error_from_value
-from strongroom.system.monitor import template
+from strongroom.system.monitor import pools, template
 from strongroom.system.monitor.enclaves import Exit
 from strongroom.system.monitor.gate import ERROR, Frame, recv_frame, send_frame
 from strongroom.system.monitor.sandbox import Limits
 
 START_S = 60.0
-POOLS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-"""What libraries read, when they are loaded, to size their pools: one thread each.
-
-An app that declares more `threads` says so to the library it wants to have them.
-"""
 
 
 class Template:
@@ -47,7 +42,7 @@ class Template:
         self._process = subprocess.Popen(  # noqa: S603 - our own module
             [*command, str(theirs.fileno()), program, ",".join(preload)],
             pass_fds=[theirs.fileno()],
-            env={**os.environ, **dict.fromkeys(POOLS, "1")},
+            env={**os.environ, **pools.environment()},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
         )

@@ -30,7 +30,7 @@ from typing import NoReturn
 
 from strongroom.core.crypto import prepare
 from strongroom.errors import Malformed, StrongroomError
-from strongroom.system.monitor import enclave
+from strongroom.system.monitor import enclave, pools
 from strongroom.system.monitor.gate import ERROR, Frame, recv_frame, send_frame
 from strongroom.system.monitor.sandbox import (
     Limits,
@@ -79,11 +79,13 @@ class Nursery:
         before: the host's namespaces.
         program: the module whose `main(gate, bundle)` they run.
         alive: both ends of a pipe; nobody but the template keeps the second.
+        openmp: sets the threads of each OpenMP library.
     """
 
     before: dict[str, str]
     program: ModuleType
     alive: tuple[int, int]
+    openmp: tuple[pools.Setter, ...]
 
 
 def main(control_fd: int, program: str, preload: tuple[str, ...]) -> None:
@@ -95,7 +97,8 @@ def main(control_fd: int, program: str, preload: tuple[str, ...]) -> None:
     control = socket.socket(fileno=control_fd)
     for name in preload:
         importlib.import_module(name)
-    nursery = Nursery(before, importlib.import_module(program), os.pipe())
+    module = importlib.import_module(program)
+    nursery = Nursery(before, module, os.pipe(), pools.find_openmp())
     prepare()
     readable = readable_paths()
     gc.collect()
@@ -191,7 +194,8 @@ def _enclave(nursery: Nursery, birth: Birth) -> NoReturn:
         close_descriptors(frozenset({birth.gate, status.fileno(), watcher}))
         locks = lock_down(birth.spec, nursery.before)
         os.close(watcher)
-        _make_own(birth.spec.limits.threads)
+        _make_own()
+        pools.fit(nursery.openmp, birth.spec.limits.threads)
         took_us = int((time.monotonic() - birth.began) * 1e6)
         send_frame(status, READY, 0, {"locks": list(locks), "took_us": took_us})
         status.close()
@@ -219,11 +223,8 @@ def _die_with_template(alive: tuple[int, int]) -> None:
         os._exit(FAILED)
 
 
-def _make_own(threads: int) -> None:
-    """Give this fork its own random numbers, in every generator that is loaded.
-
-    Libraries that size their pools by the machine are told what the app declared.
-    """
+def _make_own() -> None:
+    """Give this fork its own random numbers, in every generator that is loaded."""
     random.seed(os.urandom(32))
     numpy_random = sys.modules.get("numpy.random")
     if numpy_random is not None:
@@ -231,13 +232,6 @@ def _make_own(threads: int) -> None:
         numpy_random.seed(words)
     tempfile.tempdir = None
     os.environ.update(_ENVIRONMENT)
-    cpus = sorted(os.sched_getaffinity(0))
-    if threads < len(cpus):
-        os.sched_setaffinity(0, random.sample(cpus, threads))
-    arrow = sys.modules.get("pyarrow")
-    if arrow is not None:
-        arrow.set_cpu_count(max(1, threads // 2))
-        arrow.set_io_thread_count(1)
 
 
 if __name__ == "__main__":

@@ -138,9 +138,7 @@ def _held(before: dict[str, str], *, watched: bool) -> tuple[str, ...]:
         ),
         "landlock": lambda: _is_denied("/"),
         "seccomp": lambda: status["Seccomp"] == "2" and _has_no_sockets(),
-        "limits": lambda: (
-            limits.hold() and (not watched or seccomp.is_supervised())
-        ),
+        "limits": lambda: limits.hold() and (not watched or seccomp.is_supervised()),
         "not-dumpable": lambda: prctl(PR_GET_DUMPABLE) == 0,
         "secret-memory": SecretBuffer.supported,
         "pid-ns": lambda: os.getpid() == 1 and _is_new("pid-ns", before),
