@@ -47,9 +47,9 @@ class Child:
     def call(self, method: int, payload: bytes = b"") -> bytes:
         """Call a method of the program."""
         answer = self.gate.call("INVOKE", {"method": method, "payload": payload})
-        payload = answer["payload"]
-        assert isinstance(payload, bytes)
-        return payload
+        reply = answer["payload"]
+        assert isinstance(reply, bytes)
+        return reply
 
     def ended(self) -> int | None:
         """Return how it ended: an exit code, minus a signal, None with the template."""

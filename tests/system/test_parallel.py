@@ -42,9 +42,16 @@ def isolation(monitored: Deployment) -> Iterator[Isolation]:
         yield connected
 
 
-def call(enclave: Enclave, use: Use, *arguments: object) -> object:
-    text = arguments[0] if len(arguments) == 1 else json.dumps(arguments)
-    return json.loads(enclave.call(use, str(text).encode()))
+def serial(enclave: Enclave, library: str) -> list[object]:
+    found: list[object] = json.loads(enclave.call(Use.WORK_SERIAL, library.encode()))
+    return found
+
+
+def parallel(enclave: Enclave, use: Use, library: str, n: int) -> tuple[object, int]:
+    """Return the results, and how many threads or processes there were."""
+    payload = json.dumps([library, n]).encode()
+    results, workers = json.loads(enclave.call(use, payload))
+    return results, int(workers)
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
@@ -54,10 +61,10 @@ def test_threads_and_processes_give_the_results_of_one_thread(
     if not is_here(library):
         pytest.skip(f"{library} is not installed")
     with create(monitored, isolation, **DECLARED) as enclave:
-        expected = call(enclave, Use.WORK_SERIAL, library)
-        results, threads = call(enclave, Use.WORK_THREADS, library, THREADS)
+        expected = serial(enclave, library)
+        results, threads = parallel(enclave, Use.WORK_THREADS, library, THREADS)
     with create(monitored, isolation, **DECLARED) as enclave:
-        shared, workers = call(enclave, Use.WORK_PROCESSES, library, PROCESSES)
+        shared, workers = parallel(enclave, Use.WORK_PROCESSES, library, PROCESSES)
     assert len({json.dumps(row) for row in expected}) == len(SEEDS)
     assert results == shared == expected
     most = os.cpu_count() or 1 if library == "xgboost" else THREADS  # it takes no more
@@ -73,21 +80,23 @@ def test_who_declares_two_threads_gets_no_more(
 
     One of the two looks on; the library is asked for four.
     """
-    with create(monitored, isolation, memory_bytes=1 << 30, threads=2) as enclave:
-        with pytest.raises(LimitReached, match="threads: 2"):
-            call(enclave, Use.WORK_THREADS, library, THREADS)
+    with (
+        create(monitored, isolation, memory_bytes=1 << 30, threads=2) as enclave,
+        pytest.raises(LimitReached, match="threads: 2"),
+    ):
+        parallel(enclave, Use.WORK_THREADS, library, THREADS)
 
 
 def test_enclaves_at_one_time_do_not_cross_talk(
     monitored: Deployment, isolation: Isolation
 ) -> None:
     with create(monitored, isolation, **DECLARED) as enclave:
-        expected = {name: call(enclave, Use.WORK_SERIAL, name) for name in HERE}
+        expected = {name: serial(enclave, name) for name in HERE}
     jobs = [*HERE, *HERE[::-1]]
 
     def work(name: str) -> object:
         with create(monitored, isolation, **DECLARED) as enclave:
-            return call(enclave, Use.WORK_THREADS, name, 2)[0]
+            return parallel(enclave, Use.WORK_THREADS, name, 2)[0]
 
     with ThreadPoolExecutor(len(jobs)) as pool:
         assert list(pool.map(work, jobs)) == [expected[name] for name in jobs]

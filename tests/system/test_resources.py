@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The limits of the manifest hold: N works, N + 1 ends with the limit's name (RES-1)."""
+"""The manifest's limits hold: N works, N + 1 ends with the limit's name (RES-1)."""
 
 import json
 import os

@@ -45,7 +45,7 @@ def run_pyarrow(threads: int, seed: int) -> list[object]:
     """Sum by group."""
     pa.set_cpu_count(max(1, threads - 1))
     sums = table(seed).group_by("g", use_threads=threads > 1).aggregate([("v", "sum")])
-    return sums.sort_by("g").to_pydict()["v_sum"]
+    return list(sums.sort_by("g").to_pydict()["v_sum"])
 
 
 def run_duckdb(threads: int, seed: int) -> list[object]:

@@ -2,8 +2,7 @@
 """Storage and peers: what a manifest names is allowed, nothing else (RES-1)."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from strongroom.core.codec.bundle import Manifest
 from strongroom.core.codec.permits import allows_namespace, allows_peer

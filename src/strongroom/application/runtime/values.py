@@ -45,7 +45,7 @@ def start_readers() -> None:
     The monitor leaves room for both; started before the app runs, they take none of
     the threads that it declares. A third, for signals, has no use here.
     """
-    pa.enable_signal_handlers(False)  # noqa: FBT003 - Arrow takes it by position
+    pa.enable_signal_handlers(False)
     pa_csv.read_csv(pa.BufferReader(b"a\n1\n"))
 
 

@@ -8,7 +8,7 @@ of this: the watcher counts, whatever a library was told.
 
 import ctypes
 import os
-import random
+import secrets
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -46,7 +46,7 @@ def fit(openmp: tuple[Setter, ...], threads: int) -> None:
     """
     processors = sorted(os.sched_getaffinity(0))
     if threads < len(processors):
-        processors = random.sample(processors, threads)
+        processors = secrets.SystemRandom().sample(processors, threads)
         os.sched_setaffinity(0, processors)
     for set_threads in openmp:
         set_threads(len(processors))

@@ -2,10 +2,11 @@
 """The template: a process that has imported everything and holds no secret.
 
 The monitor starts it afresh, so it shares no memory with the monitor's keys. It forks
-an enclave in milliseconds, each from a thread of its own, which stays and tells how the
-enclave ended, and watches that it keeps its limits: a fork of many pages is the costly part, so there is one. The child locks
-itself down and runs the program. It dies with the template, and that with the monitor.
-Neither is ever dumpable, so nobody but root can put code into one before it is locked.
+an enclave in milliseconds, each from a thread of its own, which stays, watches that the
+enclave keeps its limits, and tells how it ended: a fork of many pages is the costly
+part, so there is one. The child locks itself down and runs the program. It dies with
+the template, and that with the monitor. Neither is ever dumpable, so nobody but root
+can put code into one before it is locked.
 
     python -m strongroom.system.monitor.template CONTROL-FD PROGRAM PRELOAD,...
 

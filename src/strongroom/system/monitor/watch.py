@@ -5,7 +5,8 @@ Each new thread or process waits for leave, so it is counted before it exists, f
 host's root as for anyone. Who asks for one too many ends the whole enclave, and the
 limit is named. Between two births nothing is counted and nothing costs anything, but
 where `cpu_seconds` is declared: then the kernel's clocks are read as often as the time
-that is left allows for, at most twenty times a second.
+that is left allows for, and a hundred times a second while processes are being made,
+since the time of one that nobody waits for is gone with it.
 """
 
 import os
@@ -25,6 +26,7 @@ from strongroom.system.monitor.sandbox.tasks import (
 )
 
 _SHORTEST_S, _LONGEST_S = 0.05, 0.25
+_BIRTHS_S, _BETWEEN_BIRTHS_S = 0.2, 0.01
 
 
 class Watch:
@@ -78,6 +80,8 @@ class Watch:
         if not reached:
             let(self._listener, request)
             self._unsettled = True
+            if not request.thread:
+                self._clock.birth()
         return reached
 
     def _one_too_many(self, request: Request) -> str:
@@ -115,7 +119,7 @@ class Clock:
     def __init__(self, first: int, limits: Limits) -> None:
         self._first, self._limits = first, limits
         self._seen: dict[tuple[int, int], float] = {}
-        self._used_s, self._read_at = 0.0, 0.0
+        self._used_s, self._read_at, self._birth_at = 0.0, 0.0, 0.0
         before = usage_of(first)
         self._before_s = before.own_s if before else 0.0
 
@@ -123,14 +127,20 @@ class Clock:
         """Return "cpu_seconds" if they are used up, or ""."""
         limit = self._limits.cpu_seconds
         now = time.monotonic()
-        if not limit or now - self._read_at < _SHORTEST_S / 2:
+        if not limit or now - self._read_at < _BETWEEN_BIRTHS_S / 2:
             return ""
         self._read_at = now
         self._used_s = max(self._used_s, self._read())
         return "cpu_seconds" if self._used_s >= limit else ""
 
+    def birth(self) -> None:
+        """Take note that a process is being made."""
+        self._birth_at = time.monotonic()
+
     def patience_s(self) -> float:
         """Return how long the limit cannot be reached, within bounds."""
+        if time.monotonic() - self._birth_at < _BIRTHS_S:
+            return _BETWEEN_BIRTHS_S
         left = self._limits.cpu_seconds - self._used_s
         return min(_LONGEST_S, max(_SHORTEST_S, left / (os.cpu_count() or 1)))
 
