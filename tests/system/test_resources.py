@@ -162,6 +162,12 @@ def test_children_whom_nobody_waits_for_use_it_up_too(template: Template) -> Non
     assert time.monotonic() - began < 6
 
 
+def test_beside_a_runtime_only_the_app_uses_it_up(template: Template) -> None:
+    child = template.spawn(limits(cpu_seconds=1, apart=True))
+    child.call(Use.SPIN, b"1.5")
+    assert limit_of(child, Use.SPIN_IN_CHILDREN, b"0.3") == "cpu_seconds"
+
+
 def test_both_ways_to_find_processes_find_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

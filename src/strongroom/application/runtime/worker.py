@@ -28,7 +28,7 @@ from strongroom.errors import (
     Unavailable,
     error_from_value,
 )
-from strongroom.system.monitor.sandbox import close_descriptors
+from strongroom.system.monitor.sandbox import close_descriptors, limit_cpu
 
 _LENGTH_BYTES = 8
 _MAX_FDS = 64
@@ -93,13 +93,17 @@ class Worker:
         self._link = link
 
     @classmethod
-    def fork(cls) -> Self:
-        """Start the worker; call before any key exists in this process."""
+    def fork(cls, cpu_seconds: int = 0) -> Self:
+        """Start the worker; call before any key exists in this process.
+
+        Args:
+            cpu_seconds: of the app's manifest; 0 for no limit.
+        """
         ours, theirs = socket.socketpair()
         pid = os.fork()
         if pid == 0:
             ours.close()
-            _serve(theirs)
+            _serve(theirs, cpu_seconds)
         theirs.close()
         return cls(pid, ours)
 
@@ -156,7 +160,7 @@ class Worker:
             self._pid = 0
 
 
-def _serve(link: socket.socket) -> None:
+def _serve(link: socket.socket, cpu_seconds: int) -> None:
     """Run one job in the worker process and end.
 
     The worker keeps its end of the link and no other descriptor: the gate and the
@@ -165,6 +169,7 @@ def _serve(link: socket.socket) -> None:
     code = 1
     try:
         close_descriptors(frozenset({link.fileno()}))
+        limit_cpu(cpu_seconds)
         start_readers()
         job, fds = _receive(link)
         try:

@@ -18,6 +18,7 @@ import gc
 import importlib
 import os
 import random
+import resource
 import select
 import signal
 import socket
@@ -95,6 +96,8 @@ def main(control_fd: int, program: str, preload: tuple[str, ...]) -> None:
     die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.stack_size(_STACK_BYTES)
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # three an enclave
     control = socket.socket(fileno=control_fd)
     for name in preload:
         importlib.import_module(name)
@@ -165,7 +168,7 @@ def _shepherd(nursery: Nursery, birth: Birth, forked: threading.Event) -> None:
         os.close(birth.gate)
         os.close(birth.spec.watcher)
         forked.set()
-    with birth.status, birth.watcher, contextlib.suppress(StrongroomError, OSError):
+    with birth.status, contextlib.suppress(StrongroomError, OSError):
         if first:
             limit = _watch(first, birth)
             _, code = os.waitpid(first, 0)
@@ -174,7 +177,8 @@ def _shepherd(nursery: Nursery, birth: Birth, forked: threading.Event) -> None:
 
 def _watch(first: int, birth: Birth) -> str:
     """Watch an enclave until it ends; return the limit that it was ended for, or ""."""
-    _, fds, _, _ = socket.recv_fds(birth.watcher, 1, 1)
+    with birth.watcher:
+        _, fds, _, _ = socket.recv_fds(birth.watcher, 1, 1)
     listener = fds[0] if fds else -1
     try:
         return Watch(first, listener, birth.spec.limits).run()

@@ -9,7 +9,7 @@ lockdown              all of them in order, and which hold
 probe                 which of them this machine has
 """
 
-from strongroom.system.monitor.sandbox.limits import MAX_TASKS, Limits
+from strongroom.system.monitor.sandbox.limits import MAX_TASKS, Limits, limit_cpu
 from strongroom.system.monitor.sandbox.lockdown import (
     Spec,
     become_template,
@@ -29,6 +29,7 @@ __all__ = [
     "close_descriptors",
     "die_with_parent",
     "fork_first",
+    "limit_cpu",
     "lock_down",
     "probe",
     "readable_paths",

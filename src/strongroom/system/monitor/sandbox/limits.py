@@ -76,8 +76,17 @@ def limit(limits: Limits) -> None:
     _set(resource.RLIMIT_NOFILE, MAX_FILES)
     _set(resource.RLIMIT_NPROC, min(limits.tasks, MAX_TASKS))
     _set(resource.RLIMIT_MEMLOCK, limits.memory_bytes)
-    if limits.cpu_seconds:
-        _set(resource.RLIMIT_CPU, limits.cpu_seconds + _CPU_GRACE_S)
+    if not limits.apart:
+        limit_cpu(limits.cpu_seconds)
+
+
+def limit_cpu(seconds: int) -> None:
+    """Have the kernel kill a process of the app, should its watcher be late; 0: never.
+
+    In an app's own process only: what its runtime uses is not the app's.
+    """
+    if seconds:
+        _set(resource.RLIMIT_CPU, seconds + _CPU_GRACE_S)
 
 
 def tighten(memory_bytes: int) -> None:
