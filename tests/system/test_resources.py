@@ -147,6 +147,29 @@ def test_a_bomb_ends_at_once_and_harms_nobody(
     assert not alive(child.pid)
 
 
+def test_enclaves_are_made_while_others_are_watched(template: Template) -> None:
+    """The thread that forks is not the only busy one then."""
+    busy = [template.spawn(limits(threads=4, processes=2)) for _ in range(2)]
+    stop = threading.Event()
+
+    def churn(child: Child) -> None:
+        while not stop.is_set():
+            child.call(Use.THREADS, b"3")
+            child.call(Use.PROCESSES, b"1")
+
+    churning = [threading.Thread(target=churn, args=(child,)) for child in busy]
+    for thread in churning:
+        thread.start()
+    for _ in range(12):
+        child = template.spawn(limits(threads=2))
+        assert json.loads(child.call(Use.THREADS, b"1")) == 2
+        child.close()
+    stop.set()
+    for thread in churning:
+        thread.join()
+    assert all(json.loads(child.call(Use.THREADS, b"0")) == 1 for child in busy)
+
+
 def test_an_endless_loop_ends_at_its_cpu_seconds(template: Template) -> None:
     child = template.spawn(limits(cpu_seconds=1))
     child.call(Use.SPIN, b"0.4")

@@ -8,7 +8,6 @@ of this: the watcher counts, whatever a library was told.
 
 import ctypes
 import os
-import secrets
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -39,19 +38,31 @@ def find_openmp() -> tuple[Setter, ...]:
     )
 
 
-def fit(openmp: tuple[Setter, ...], threads: int) -> None:
+def shrink() -> None:
+    """Have Arrow, if it is loaded, start with one thread to compute and one to read."""
+    arrow = sys.modules.get("pyarrow")
+    if arrow is not None:
+        arrow.set_cpu_count(1)
+        arrow.set_io_thread_count(1)
+
+
+def fit(openmp: tuple[Setter, ...], threads: int, turn: int) -> None:
     """Fit this process to its app: run on `threads` processors, in pools of as many.
 
-    Which ones is chosen at random, so that enclaves do not crowd on the first.
+    Args:
+        openmp: what `find_openmp` found.
+        threads: of the app's manifest.
+        turn: how many enclaves were made before; each takes the next processors, so
+            that they do not crowd on the first.
     """
     processors = sorted(os.sched_getaffinity(0))
     if threads < len(processors):
-        processors = secrets.SystemRandom().sample(processors, threads)
+        first = turn * threads % len(processors)
+        processors = (processors + processors)[first : first + threads]
         os.sched_setaffinity(0, processors)
     for set_threads in openmp:
         set_threads(len(processors))
     os.environ["OMP_NUM_THREADS"] = str(len(processors))  # of one that is loaded later
     arrow = sys.modules.get("pyarrow")
-    if arrow is not None:
-        arrow.set_cpu_count(max(1, len(processors) // 2))
-        arrow.set_io_thread_count(1)
+    if arrow is not None and len(processors) // 2 > 1:
+        arrow.set_cpu_count(len(processors) // 2)

@@ -16,6 +16,7 @@ Enclaves of one template share its address layout and its hash seed.
 import contextlib
 import gc
 import importlib
+import itertools
 import os
 import random
 import resource
@@ -64,6 +65,7 @@ class Birth:
         gate: descriptor of its end of the gate.
         status: where to say how it goes.
         began: when, in monotonic seconds.
+        turn: how many were made before.
     """
 
     spec: Spec
@@ -71,6 +73,7 @@ class Birth:
     gate: int
     status: socket.socket
     began: float
+    turn: int
 
 
 @dataclass(frozen=True)
@@ -93,15 +96,12 @@ class Nursery:
 def main(control_fd: int, program: str, preload: tuple[str, ...]) -> None:
     """Import, say so, and fork an enclave for every SPAWN until the monitor goes."""
     before = become_template()
-    die_with_parent()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.stack_size(_STACK_BYTES)
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # three an enclave
+    _set_up()
     control = socket.socket(fileno=control_fd)
     for name in preload:
         importlib.import_module(name)
     module = importlib.import_module(program)
+    pools.shrink()
     nursery = Nursery(before, module, os.pipe(), pools.find_openmp())
     prepare()
     readable = readable_paths()
@@ -109,6 +109,7 @@ def main(control_fd: int, program: str, preload: tuple[str, ...]) -> None:
     gc.freeze()  # children then need not copy these pages to collect their own
     libc().malloc_trim(0)
     send_frame(control, READY, 0, {"modules": _modules()})
+    turns = itertools.count()
     while (frame := recv_frame(control)) is not None:
         began = time.monotonic()
         forked = threading.Event()
@@ -119,11 +120,20 @@ def main(control_fd: int, program: str, preload: tuple[str, ...]) -> None:
             continue
         ours, theirs = socket.socketpair()
         spec = Spec(limits, readable, waived, theirs.detach())
-        birth = Birth(spec, ours, gate, socket.socket(fileno=status), began)
+        link = socket.socket(fileno=status)
+        birth = Birth(spec, ours, gate, link, began, next(turns))
         threading.Thread(
             target=_shepherd, args=(nursery, birth, forked), daemon=True
         ).start()
         forked.wait()  # so that no thread is busy while another one forks
+
+
+def _set_up() -> None:
+    die_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.stack_size(_STACK_BYTES)
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # three an enclave
 
 
 def _modules() -> dict[str, object]:
@@ -200,7 +210,7 @@ def _enclave(nursery: Nursery, birth: Birth) -> NoReturn:
         locks = lock_down(birth.spec, nursery.before)
         os.close(watcher)
         _make_own()
-        pools.fit(nursery.openmp, birth.spec.limits.threads)
+        pools.fit(nursery.openmp, birth.spec.limits.threads, birth.turn)
         took_us = int((time.monotonic() - birth.began) * 1e6)
         send_frame(status, READY, 0, {"locks": list(locks), "took_us": took_us})
         status.close()

@@ -5,8 +5,8 @@ Refused with EPERM: sockets, exec, ptrace and reading other processes, mounts an
 namespaces, kernel modules, keys, io_uring, clocks; and shared memory that no limit
 would count: memfd, System V segments, anonymous shared maps. clone3 answers ENOSYS, so
 that libc falls back to clone, whose flags a filter can see; so does every call that is
-newer than this table. prctl cannot make the process dumpable again, nor let it outlive its
-monitor. Another architecture's calls kill the process.
+newer than this table. prctl cannot make the process dumpable again, nor let it outlive
+its monitor. Another architecture's calls kill the process.
 
 A second filter holds every new thread and process until whoever watches the enclave
 has counted it (`supervise`). A kernel lets a process have one such listener, so an
