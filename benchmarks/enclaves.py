@@ -38,8 +38,10 @@ class Bench:
             svn=1,
             kind="service",
             memory_bytes=MEMORY_BYTES,
-            threads=2,
+            threads=16,  # every library has a pool of its own
             processes=0,
+            cpu_seconds=0,
+            interfaces=(),
             storage=(),
             peers=(),
             entry_points=(),

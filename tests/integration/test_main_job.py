@@ -177,11 +177,19 @@ def test_what_an_app_raises_stays_inside(world: World, agreement: str) -> None:
     assert "patient" not in str(error.value)
 
 
-def test_an_app_over_its_memory_is_stopped_by_a_limit_that_is_named(
-    world: World, agreement: str
+@pytest.mark.parametrize(
+    ("way", "limit"),
+    [
+        ("hungry", "memory_bytes"),
+        ("fork bomb", "processes"),
+        ("thread bomb", "threads"),
+    ],
+)
+def test_an_app_over_a_limit_is_stopped_and_the_limit_is_named(
+    world: World, agreement: str, way: str, limit: str
 ) -> None:
-    with pytest.raises(LimitReached, match="memory"):
-        world.done(world.ask(agreement, "hungry"))
+    with pytest.raises(LimitReached, match=limit):
+        world.done(world.ask(agreement, way))
 
 
 def test_one_flipped_bit_of_a_ciphertext_is_refused(world: World, app: str) -> None:

@@ -48,6 +48,8 @@ parameters.name = {{type = "text"}}
 output = {{type = "json", fields = ["total", "count"], max_rows = 1, max_bytes = 4096}}
 """
 SOURCE = """
+import os
+import threading
 import time
 import pyarrow.compute as pc
 
@@ -61,6 +63,10 @@ def main(rows, name):
         raise ValueError("patient data in a message")
     if name == "hungry":
         return {"total": len(bytearray(1 << 30)), "count": 0}
+    while name == "fork bomb":
+        os.fork()
+    while name == "thread bomb":
+        threading.Thread(target=time.sleep, args=(60,)).start()
     return {"total": total, "count": sum(t.num_rows for t in rows)}
 
 def slow(rows, name):

@@ -49,13 +49,16 @@ class Deployment:
         """Where the monitor's gate is."""
         return self.folder / "gate" / "monitor.sock"
 
-    def start(self, *waived: str) -> MonitorProcess:
+    def start(
+        self, *waived: str, program: str = PROGRAM, preload: tuple[str, ...] = ()
+    ) -> MonitorProcess:
         """Start a monitor on this device."""
         return start_monitor(
             device=self.folder / "device",
             socket=self.socket,
             administrator=PublicKey.of(self.administrator.public),
-            program=PROGRAM,
+            program=program,
+            preload=preload,
             allow_missing=waived,
             environment={"PYTHONPATH": os.fspath(Path(__file__).parents[2])},
             log=self.folder / "gate.log",

@@ -100,7 +100,7 @@ def test_memory_up_to_the_limit_and_not_beyond(
         assert enclave.call(Method.ALLOCATE, b"%d" % (MEMORY_BYTES - SLACK)) == b""
         over = b"%d" % (MEMORY_BYTES + SLACK)
         assert enclave.call(Method.ALLOCATE, over) == b"MemoryError"
-        with pytest.raises(LimitReached, match=f"memory of {MEMORY_BYTES}"):
+        with pytest.raises(LimitReached, match=f"memory_bytes: {MEMORY_BYTES}"):
             enclave.call(Method.ALLOCATE_UNCAUGHT, over)
         with pytest.raises(LimitReached):
             enclave.call(Method.ECHO, b"")

@@ -65,7 +65,7 @@ def test_the_program_ends_in_a_call(
 def test_the_program_ends_between_calls(
     running: Deployment, isolation: Isolation
 ) -> None:
-    with create(running, isolation) as enclave:
+    with create(running, isolation, threads=2) as enclave:
         enclave.call(Method.EXIT_LATER, b"0.05")
         eventually(lambda: isolation.status().enclaves == ())
         record = record_of(running, isolation, enclave.destroy())

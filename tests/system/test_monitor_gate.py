@@ -162,16 +162,17 @@ def test_the_log_names_every_command_and_no_secret(
         gate.call("CALL", call_of(bytes(16)))
     gate.call("DESTROY", {"handle": handle})
     log = (running.folder / "gate.log").read_text()
-    lines = log.splitlines()[-4:]
-    for line, command, outcome in zip(
+    lines = log.splitlines()[-5:]
+    for line, command, outcome, pid in zip(
         lines,
-        ("CREATE", "CALL", "CALL", "DESTROY"),
-        ("ok", "ok", "refused", "ok"),
+        ("CREATE", "CALL", "CALL", "END", "DESTROY"),
+        ("ok", "ok", "refused", "ok", "ok"),
+        (os.getpid(), os.getpid(), os.getpid(), 0, os.getpid()),
         strict=True,
     ):
         assert f'"command":"{command}"' in line
         assert f'"outcome":"{outcome}"' in line
-        assert f'"caller_pid":{os.getpid()}' in line
+        assert f'"caller_pid":{pid}' in line
     assert name.hex() in lines[1]
     assert "gate.owner" in lines[2]
     assert handle.hex() not in log

@@ -16,6 +16,7 @@ from strongroom.core.codec import cbor
 from strongroom.core.rats import LOCKS
 from strongroom.errors import Misconfigured, StrongroomError
 from strongroom.system.monitor.sandbox import (
+    Limits,
     Spec,
     become_template,
     close_descriptors,
@@ -30,7 +31,7 @@ from strongroom.system.monitor.sandbox.syscalls import PR_SET_DUMPABLE, libc, pr
 
 MEMORY_BYTES = 64 << 20
 ORDINARY = 12345
-SPEC = Spec(MEMORY_BYTES, readable_paths())
+SPEC = Spec(Limits(MEMORY_BYTES), readable_paths())
 Body = Callable[[tuple[str, ...]], object]
 
 pytestmark = [
@@ -248,7 +249,7 @@ def test_writable_places_share_one_size(uid: int) -> None:
             for path in ("/tmp", "/scratch", "/dev/shm")
         ]
 
-    small = Spec(MEMORY_BYTES, SPEC.readable)
+    small = Spec(Limits(MEMORY_BYTES), SPEC.readable)
     answers = inside(uid, body, small)
     assert answers == ["ok", "ok", "ENOSPC"]
 
@@ -264,7 +265,7 @@ def test_a_missing_lock_stops_the_start_by_name() -> None:
 
 def test_a_waived_lock_is_not_claimed() -> None:
     waived = (*namespaces.FLAGS, "private-root", "no-capabilities", "landlock")
-    spec = Spec(MEMORY_BYTES, SPEC.readable, waived)
+    spec = Spec(Limits(MEMORY_BYTES), SPEC.readable, waived)
     host = Path("/tmp").stat().st_dev
     held = inside(ORDINARY, list, spec, user_ns=False)
     assert isinstance(held, list)

@@ -11,14 +11,10 @@ import os
 import random
 import select
 import signal
-import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Self
 
 import pytest
 
@@ -26,24 +22,16 @@ from strongroom.core.crypto import SecretBuffer
 from strongroom.core.rats import LOCKS, EnclaveGate
 from strongroom.errors import Unavailable
 from strongroom.system.monitor.gate import (
-    GateConnection,
-    recv_frame,
     send_frame,
 )
 from strongroom.system.monitor.sandbox import probe
 from strongroom.system.monitor.sandbox.syscalls import libc
-from strongroom.system.monitor.template import (
-    ENDED,
-    MEMORY_ERROR,
-    READY,
-    SPAWN,
-    STARTED,
-)
+from strongroom.system.monitor.template import MEMORY_ERROR, SPAWN, STARTED
+from tests.system.template_process import MEMORY_BYTES, ORDINARY, Template
 
-MEMORY_BYTES = 64 << 20
-ORDINARY, STRANGER = 12345, 12346
+PROGRAM = "tests.system.test_template"
+STRANGER = 12346
 HEAP = b"HEAP-SECRET-"
-PROJECT = Path(__file__).parents[2]
 ADDRESSES, RANDOM, LEAVE, EAT, SPIN = 1, 2, 3, 4, 5
 kept: list[object] = []
 
@@ -82,108 +70,13 @@ def plant(bundle: bytes) -> list[int]:
     return [ctypes.addressof(heap), ctypes.addressof(inner)]
 
 
-class Child:
-    """One enclave of a template."""
-
-    def __init__(self, link: socket.socket, status: socket.socket) -> None:
-        self.link, self.status = link, status
-        self.gate = GateConnection(link)
-        self.pid = 0
-        self.locks: tuple[object, ...] = ()
-        while not self.locks:
-            frame = recv_frame(status)
-            assert frame is not None
-            match frame.number, frame.fields:
-                case 52, {"pid": int() as pid}:
-                    self.pid = pid
-                case 50, {"locks": list() as locks}:
-                    self.locks = tuple(locks)
-                case _:
-                    pytest.fail(str(frame.fields))
-        self.gate.call("START", {"bundle": b"bundle", "config": b""})
-
-    def call(self, method: int) -> bytes:
-        """Call a method of the program above."""
-        answer = self.gate.call("INVOKE", {"method": method, "payload": b""})
-        payload = answer["payload"]
-        assert isinstance(payload, bytes)
-        return payload
-
-    def ended(self) -> int | None:
-        """Return how it ended: an exit code, minus a signal, None with the template."""
-        self.status.settimeout(10)
-        with contextlib.suppress(Unavailable):
-            while (frame := recv_frame(self.status)) is not None:
-                if frame.number == ENDED:
-                    status = frame.fields["status"]
-                    assert isinstance(status, int)
-                    return os.waitstatus_to_exitcode(status)
-        return None
-
-    def close(self) -> None:
-        """Close both links, which ends it."""
-        self.link.close()
-        self.status.close()
-
-
-class Template:
-    """A template process of some user, driven by its own protocol."""
-
-    def __init__(self, uid: int, preload: str = "") -> None:
-        self.control, theirs = socket.socketpair()
-        me = uid == os.getuid()
-        self.process = subprocess.Popen(
-            [
-                *(
-                    sys.executable,
-                    "-B",
-                    "-P",
-                    "-m",
-                    "strongroom.system.monitor.template",
-                ),
-                *(str(theirs.fileno()), "tests.system.test_template", preload),
-            ],
-            pass_fds=[theirs.fileno()],
-            user=None if me else uid,
-            group=None if me else uid,
-            extra_groups=None if me else [],
-            env={"PYTHONPATH": str(PROJECT), "PATH": "/usr/bin"},
-        )
-        theirs.close()
-        ready = recv_frame(self.control)
-        assert ready is not None
-        assert ready.number == READY
-        self.children: list[Child] = []
-
-    def spawn(self) -> Child:
-        """Start an enclave and send it its START."""
-        ours, gate = socket.socketpair()
-        status, theirs = socket.socketpair()
-        fields = {"memory_bytes": MEMORY_BYTES, "waived": []}
-        with gate, theirs:
-            fds = [gate.fileno(), theirs.fileno()]
-            send_frame(self.control, SPAWN, 0, fields, fds)
-        self.children.append(Child(ours, status))
-        return self.children[-1]
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.control.close()
-        self.process.kill()
-        self.process.wait()
-        for child in self.children:
-            child.close()
-
-
 @pytest.fixture(scope="module", params=["root", "ordinary"])
 def template(request: pytest.FixtureRequest) -> Iterator[Template]:
     """A template of root, and one of an ordinary user."""
     if os.getuid() and request.param == "root":
         pytest.skip("not root")
     uid = ORDINARY if os.getuid() == 0 and request.param == "ordinary" else os.getuid()
-    with Template(uid) as running:
+    with Template(uid, PROGRAM) as running:
         yield running
 
 
@@ -229,7 +122,7 @@ def test_a_template_survives_what_it_does_not_understand(template: Template) -> 
 
 @pytest.mark.parametrize("how", ["template killed", "monitor gone"])
 def test_enclaves_end_with_the_template(how: str) -> None:
-    with Template(os.getuid()) as template:
+    with Template(os.getuid(), PROGRAM) as template:
         children = [template.spawn() for _ in range(2)]
         fields = {"method": SPIN, "payload": b""}
         send_frame(children[0].link, 17, 9, fields)  # busy: it does not read its gate
@@ -356,7 +249,7 @@ def test_root_reads_ordinary_memory_but_not_secret_memory(template: Template) ->
 @needs_root
 def test_there_is_no_moment_in_which_an_enclave_can_be_entered() -> None:
     """The same user looks for a dumpable process while enclaves are being made."""
-    with Template(ORDINARY) as template:
+    with Template(ORDINARY, PROGRAM) as template:
         folder = Path(f"/proc/{template.process.pid}/task")
         stop, go = os.pipe()
 

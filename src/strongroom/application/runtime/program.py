@@ -22,7 +22,7 @@ def main(gate: ServiceGate, bundle: bytes) -> None:
     """
     verified = Bundle.from_bytes(bundle).verify()
     if verified.manifest.kind == "task":
-        with Worker.fork() as worker:
+        with Worker.fork(verified.manifest.cpu_seconds) as worker:
             TaskEnclave(gate, verified, worker).serve()
         return
     entry = verified.manifest.entry_point("serve")

@@ -54,7 +54,7 @@ class ServiceEnclave:
                 except StrongroomError as error:
                     self._gate.fail(error)
                 except MemoryError:
-                    limit = "the app reached the enclave's memory limit"
+                    limit = "the app reached the enclave's limit memory_bytes"
                     self._gate.fail(LimitReached(limit))
 
     def _answer(self, call: Call) -> bytes:

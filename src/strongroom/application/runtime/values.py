@@ -39,6 +39,16 @@ def check_values(
     return dict(values)
 
 
+def start_readers() -> None:
+    """Start Arrow's two threads by which the runtime reads tables: compute and input.
+
+    The monitor leaves room for both; started before the app runs, they take none of
+    the threads that it declares. A third, for signals, has no use here.
+    """
+    pa.enable_signal_handlers(False)
+    pa_csv.read_csv(pa.BufferReader(b"a\n1\n"))
+
+
 def read_table(media_type: str, data: memoryview) -> pa.Table:
     """Return the table in `data`; the buffer must outlive it for Arrow streams.
 

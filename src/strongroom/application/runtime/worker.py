@@ -12,12 +12,14 @@ import mmap
 import os
 import signal
 import socket
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 from strongroom.application.runtime.app import run_app
+from strongroom.application.runtime.values import start_readers
 from strongroom.core.codec import cbor
 from strongroom.errors import (
     AppFailed,
@@ -26,7 +28,7 @@ from strongroom.errors import (
     Unavailable,
     error_from_value,
 )
-from strongroom.system.monitor.sandbox import close_descriptors
+from strongroom.system.monitor.sandbox import close_descriptors, limit_cpu
 
 _LENGTH_BYTES = 8
 _MAX_FDS = 64
@@ -34,17 +36,32 @@ _MAX_FDS = 64
 
 @dataclass(frozen=True)
 class Memory:
-    """Anonymous memory of this enclave that both processes can map."""
+    """A nameless file in the enclave's tmpfs, that both processes can map.
+
+    It counts as what an app writes to /tmp does; seccomp refuses a memfd, which
+    would count nowhere.
+    """
 
     fd: int
     length: int
 
     @classmethod
     def allocate(cls, length: int) -> "Memory":
-        """Return `length` bytes of zeroed memory."""
-        fd = os.memfd_create("strongroom", os.MFD_CLOEXEC)
-        os.ftruncate(fd, length)
-        return cls(fd, length)
+        """Return `length` bytes of zeroed memory.
+
+        Raises:
+            LimitReached: not so much is left of the enclave's.
+        """
+        with tempfile.TemporaryFile(buffering=0) as file:
+            try:
+                if length:
+                    os.posix_fallocate(file.fileno(), 0, length)
+            except OSError as error:
+                message = (
+                    f"memory_bytes: {length} bytes more exceed the enclave's limit"
+                )
+                raise LimitReached(message) from error
+            return cls(os.dup(file.fileno()), length)
 
     @classmethod
     def of(cls, data: bytes | memoryview) -> "Memory":
@@ -76,13 +93,17 @@ class Worker:
         self._link = link
 
     @classmethod
-    def fork(cls) -> Self:
-        """Start the worker; call before any key exists in this process."""
+    def fork(cls, cpu_seconds: int = 0) -> Self:
+        """Start the worker; call before any key exists in this process.
+
+        Args:
+            cpu_seconds: of the app's manifest; 0 for no limit.
+        """
         ours, theirs = socket.socketpair()
         pid = os.fork()
         if pid == 0:
             ours.close()
-            _serve(theirs)
+            _serve(theirs, cpu_seconds)
         theirs.close()
         return cls(pid, ours)
 
@@ -118,7 +139,8 @@ class Worker:
         _, status = os.waitpid(self._pid, 0)
         self._pid = 0
         if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
-            return LimitReached("the app was killed by the enclave's memory limit")
+            message = "the app was killed at a limit: memory_bytes or cpu_seconds"
+            return LimitReached(message)
         return AppFailed("the app's process ended without a result")
 
     def __enter__(self) -> Self:
@@ -138,7 +160,7 @@ class Worker:
             self._pid = 0
 
 
-def _serve(link: socket.socket) -> None:
+def _serve(link: socket.socket, cpu_seconds: int) -> None:
     """Run one job in the worker process and end.
 
     The worker keeps its end of the link and no other descriptor: the gate and the
@@ -147,13 +169,15 @@ def _serve(link: socket.socket) -> None:
     code = 1
     try:
         close_descriptors(frozenset({link.fileno()}))
+        limit_cpu(cpu_seconds)
+        start_readers()
         job, fds = _receive(link)
         try:
             kind, data = run_app(job, fds)
             memory = Memory.of(data)
             _send(link, {"kind": kind, "length": memory.length}, [memory.fd])
         except MemoryError:
-            limit = LimitReached("the app reached the enclave's memory limit")
+            limit = LimitReached("the app reached the enclave's limit memory_bytes")
             _send(link, limit.to_value(), [])
         except StrongroomError as error:
             _send(link, error.to_value(), [])

@@ -10,6 +10,7 @@ from strongroom.core.codec.bundle import Manifest
 from strongroom.core.codec.keys import PublicKey
 from strongroom.core.crypto import SigningKey
 from strongroom.core.rats import RootOfTrust
+from strongroom.system.monitor.events import EventLog
 
 
 class Device(RootOfTrust, Protocol):
@@ -28,11 +29,13 @@ class Trunk:
         device: used under `lock` only.
         key: the monitor's signing key of this boot.
         clock: gives Unix seconds.
+        log: of what the ordinary side and the enclaves ask for (LOG-2).
     """
 
     device: Device
     key: SigningKey
     clock: Callable[[], int]
+    log: EventLog = field(default_factory=EventLog)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from strongroom.core.codec.bundle import VerifiedBundle
+from strongroom.core.codec.bundle import Manifest, VerifiedBundle
 from strongroom.core.crypto import suite
 from strongroom.core.rats import LOCKS
 from strongroom.errors import LimitReached, Misconfigured, StrongroomError
@@ -14,6 +14,7 @@ from strongroom.system.monitor.admission import Admission
 from strongroom.system.monitor.birth import Birth, Trunk
 from strongroom.system.monitor.enclaves import Enclave, EnclaveProcess
 from strongroom.system.monitor.registry import Caller, Registry
+from strongroom.system.monitor.sandbox import MAX_TASKS, Limits
 
 _ID_BYTES, _HANDLE_BYTES = 32, 16
 
@@ -21,7 +22,7 @@ _ID_BYTES, _HANDLE_BYTES = 32, 16
 class Starter(Protocol):
     """Starts locked-down processes: the template, to the monitor."""
 
-    def start(self, bundle: VerifiedBundle, memory_bytes: int) -> EnclaveProcess:
+    def start(self, limits: Limits) -> EnclaveProcess:
         """Return a locked-down process that waits for its START."""
 
 
@@ -82,15 +83,15 @@ class Creator:
         Raises:
             Misconfigured: a lock is missing.
             Refused: a rule of admission.
-            LimitReached: more memory than the machine has, or too many enclaves.
+            LimitReached: more memory than the machine has, more threads than an
+                enclave may have, or too many enclaves.
             AppFailed: the program ended at once.
         """
         self._locks.require()
         bundle = self._admission.admit(request.bundle, request.launch_policy)
-        wanted = request.memory_bytes or bundle.manifest.memory_bytes
-        memory_bytes = self._memory(wanted)
-        process = self._starter.start(bundle, memory_bytes)
-        birth = self._birth(bundle, memory_bytes, request, caller, process.locks)
+        limits = self._limits(bundle.manifest, request.memory_bytes)
+        process = self._starter.start(limits)
+        birth = self._birth(bundle, limits, request, caller, process.locks)
         enclave = Enclave(self._trunk, birth, process, caller.connection)
         try:
             registry.keep(enclave, caller)
@@ -101,19 +102,33 @@ class Creator:
             raise
         return enclave
 
-    def _memory(self, memory_bytes: int) -> int:
-        if memory_bytes > self._machine_bytes:
+    def _limits(self, manifest: Manifest, memory_bytes: int) -> Limits:
+        """Return what the enclave is held to: the manifest, or less or more memory."""
+        limits = Limits(
+            memory_bytes=memory_bytes or manifest.memory_bytes,
+            threads=manifest.threads,
+            processes=manifest.processes,
+            cpu_seconds=manifest.cpu_seconds,
+            apart=manifest.kind == "task",
+        )
+        if limits.memory_bytes > self._machine_bytes:
             message = (
-                f"{memory_bytes} bytes of memory are over the {self._machine_bytes} "
-                "bytes that this machine has"
+                f"{limits.memory_bytes} bytes of memory are over the "
+                f"{self._machine_bytes} bytes that this machine has"
             )
             raise LimitReached(message)
-        return memory_bytes
+        if limits.tasks > MAX_TASKS:
+            message = (
+                f"{limits.threads} threads and {limits.processes} processes make up "
+                f"to {limits.tasks} threads in all, over the {MAX_TASKS} of an enclave"
+            )
+            raise LimitReached(message)
+        return limits
 
     def _birth(
         self,
         bundle: VerifiedBundle,
-        memory_bytes: int,
+        limits: Limits,
         request: CreateRequest,
         caller: Caller,
         locks: tuple[str, ...],
@@ -129,7 +144,7 @@ class Creator:
             measurement=bundle.measurement,
             signer=bundle.bundle.signer,
             config=suite(bundle.manifest.suite).digest(request.config),
-            memory_bytes=memory_bytes,
+            memory_bytes=limits.memory_bytes,
             methods=frozenset(request.methods),
             created_at=self._trunk.clock(),
             locks=locks,

@@ -13,6 +13,7 @@ from strongroom.core.rats.destruction import Destruction, Reason
 from strongroom.errors import (
     AppFailed,
     Conflict,
+    Finding,
     LimitReached,
     Malformed,
     StrongroomError,
@@ -20,6 +21,7 @@ from strongroom.errors import (
     error_from_value,
 )
 from strongroom.system.monitor.birth import Birth, Trunk
+from strongroom.system.monitor.events import GateEvent, outcome_of
 from strongroom.system.monitor.gate import (
     COMMANDS,
     ERROR,
@@ -37,7 +39,7 @@ _MAX_ANSWER_BYTES = COMMANDS[NUMBERS["INVOKE"]].fields["payload"].most
 
 @dataclass(frozen=True)
 class Exit:
-    """How an enclave's process ended: in words, and whether a limit did it."""
+    """How an enclave's process ended: in words; the limit that did it, or ""."""
 
     text: str
     limit: str
@@ -144,6 +146,7 @@ class Enclave:
                 exit=self._exit.text,
                 memory_bytes=self.birth.memory_bytes,
             )
+            self._log("END", reached(self.birth, self._exit.limit) if limit else None)
 
     def signed_record(self) -> bytes:
         """Return the record signed by the monitor key.
@@ -196,13 +199,32 @@ class Enclave:
     def _answer(
         self, frame: Frame, host: socket.socket | None
     ) -> tuple[int, dict[str, object]]:
+        """Carry out what the program asks for, and log that it did, either way."""
+        known, failure = COMMANDS.get(frame.number), None
+        name = known.name if known else str(frame.number)
         try:
-            command = check_command(frame, "enclave")
-            if command.name == "ASK_HOST":
+            check_command(frame, "enclave")
+            if name == "ASK_HOST":
                 return REPLY, {"payload": self._ask_host(frame.fields, host)}
-            return REPLY, self._requests.answer(command.name, frame.fields)
+            return REPLY, self._requests.answer(name, frame.fields)
         except StrongroomError as error:
+            failure = error
             return ERROR, error.to_value()
+        finally:
+            self._log(name, failure)
+
+    def _log(self, command: str, error: StrongroomError | None) -> None:
+        outcome, rule = outcome_of(error)
+        event = GateEvent(
+            at=self._trunk.clock(),
+            caller_uid=self.birth.owner_uid,
+            caller_pid=0,
+            command=command,
+            subject=self.birth.enclave_id.hex(),
+            outcome=outcome,
+            rule=rule,
+        )
+        self._trunk.log.record(event)
 
     def _ask_host(self, fields: dict[str, object], host: socket.socket | None) -> bytes:
         """Pass a question on to whoever called; what comes back is not to be trusted.
@@ -258,12 +280,32 @@ class Enclave:
         if record is None or record.reason in ("requested", "owner-gone"):
             return Conflict("this enclave has been destroyed")
         if record.reason == "limit":
-            message = (
-                f"the enclave reached its limit {self._exit.limit} "
-                f"({record.memory_bytes} bytes of memory)"
-            )
-            return LimitReached(message)
+            return reached(self.birth, self._exit.limit)
         return AppFailed(f"the enclave ended by itself: {record.exit}")
+
+
+def reached(birth: Birth, limit: str) -> LimitReached:
+    """Return the error of an app that went over what it declared; it names the limit.
+
+    Args:
+        birth: of the enclave.
+        limit: as the manifest names it.
+    """
+    declared = {
+        "memory_bytes": birth.memory_bytes,
+        "threads": birth.manifest.threads,
+        "processes": birth.manifest.processes,
+        "cpu_seconds": birth.manifest.cpu_seconds,
+    }.get(limit, 0)
+    finding = Finding(
+        rule=f"resource.{limit}",
+        owner="app provider",
+        expected=f"at most {declared}, as the manifest declares",
+        got="more",
+        remedy=f"Have the app use less, or declare more {limit} and sign it anew.",
+    )
+    message = f"the enclave reached its limit {limit}: {declared}"
+    return LimitReached(message, [finding])
 
 
 def _payload(answer: Frame) -> bytes:

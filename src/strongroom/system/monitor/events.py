@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What happened at the gate: one event a command, no secrets (LOG-1, LOG-2)."""
+"""What happened at the gate: one event a command, no secrets (LOG-1, LOG-2).
+
+Of a command only its name is kept, whose it was and how it went: no field of it and
+nothing of an answer. So a label that an app made of a secret is in no log. An enclave
+counts as its owner: its events have the owner's uid, and pid 0.
+"""
 
 import json
 import os
@@ -17,7 +22,8 @@ _RING = 1024
 class GateEvent:
     """One command: when (Unix seconds), whose, on what, and how it went.
 
-    `outcome` is "ok" or an error's code; `rule` names the rule that refused.
+    `outcome` is "ok" or an error's code; `rule` names the rule that refused, or the
+    limit that was reached. "END" is no command: it is an enclave's end.
     """
 
     at: int

@@ -86,12 +86,12 @@ def run(options: argparse.Namespace) -> None:
         _require_suite(device, administrator)
         measured = measure_boot(device, config, template.modules)
         template.pin(device.suite_id, measured)
-        trunk = _trunk(stack, device)
+        log = EventLog(options.log)
+        stack.callback(log.close)
+        trunk = _trunk(stack, device, log)
         admission = Admission(device, trunk.lock, administrator)
         monitor = Monitor(trunk, admission, template, Locks(missing, waived))
         stack.callback(monitor.close)
-        log = EventLog(options.log)
-        stack.callback(log.close)
         listener = stack.enter_context(listen(options.socket))
         stack.callback(options.socket.unlink, missing_ok=True)
         _end_on_signal(listener, lifeline=options.lifeline)
@@ -131,7 +131,7 @@ def _require_suite(device: Device, administrator: VerifyingKey) -> None:
         raise Misconfigured(message)
 
 
-def _trunk(stack: ExitStack, device: Device) -> Trunk:
+def _trunk(stack: ExitStack, device: Device, log: EventLog) -> Trunk:
     """Make the monitor key of this boot; its seed never leaves secret memory."""
     row = suite(device.suite_id)
     seed = stack.enter_context(SecretBuffer(row.sign_seed_bytes))
@@ -140,7 +140,7 @@ def _trunk(stack: ExitStack, device: Device) -> Trunk:
     device.attest(
         nonce=device.random(_NONCE_BYTES), monitor_key=key.public, now=_clock()
     )
-    return Trunk(device, key, _clock)
+    return Trunk(device, key, _clock, log)
 
 
 def _clock() -> int:

@@ -4,10 +4,10 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from strongroom.core.codec.bundle import VerifiedBundle
 from strongroom.errors import Misconfigured, Unavailable
 from strongroom.system.monitor.enclaves import EnclaveProcess
 from strongroom.system.monitor.measure import modules_digest
+from strongroom.system.monitor.sandbox import Limits
 from strongroom.system.monitor.starter import Template
 
 
@@ -49,7 +49,7 @@ class MeasuredTemplate:
         """Say what was measured: every later template must have the same digest."""
         self._suite_id, self._digest = suite_id, modules_digest
 
-    def start(self, bundle: VerifiedBundle, memory_bytes: int) -> EnclaveProcess:
+    def start(self, limits: Limits) -> EnclaveProcess:
         """Return a locked-down process that waits for its START.
 
         Raises:
@@ -57,10 +57,10 @@ class MeasuredTemplate:
             Unavailable: no template can be had.
         """
         try:
-            return self._template.start(bundle, memory_bytes)
+            return self._template.start(limits)
         except Unavailable:
             self._thread.submit(self._replace).result()
-            return self._template.start(bundle, memory_bytes)
+            return self._template.start(limits)
 
     def close(self) -> None:
         """End the template, and with it every enclave."""

@@ -9,12 +9,13 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
+from dataclasses import asdict
 
-from strongroom.core.codec.bundle import VerifiedBundle
 from strongroom.errors import Malformed, Misconfigured, Unavailable, error_from_value
-from strongroom.system.monitor import template
+from strongroom.system.monitor import pools, template
 from strongroom.system.monitor.enclaves import Exit
 from strongroom.system.monitor.gate import ERROR, Frame, recv_frame, send_frame
+from strongroom.system.monitor.sandbox import Limits
 
 START_S = 60.0
 
@@ -41,6 +42,7 @@ class Template:
         self._process = subprocess.Popen(  # noqa: S603 - our own module
             [*command, str(theirs.fileno()), program, ",".join(preload)],
             pass_fds=[theirs.fileno()],
+            env={**os.environ, **pools.environment()},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
         )
@@ -67,18 +69,17 @@ class Template:
             raise Misconfigured(message)
         return {str(name): str(path) for name, path in modules.items()}
 
-    def start(self, bundle: VerifiedBundle, memory_bytes: int) -> "EnclaveChild":
+    def start(self, limits: Limits) -> "EnclaveChild":
         """Return a locked-down process that waits for its START.
 
         Raises:
             Misconfigured: a lock does not hold and was not waived.
             Unavailable: the template is gone.
         """
-        del bundle  # the template is the same for every app
         ours, gate = socket.socketpair()
         status, theirs = socket.socketpair()
         fields: dict[str, object] = {
-            "memory_bytes": memory_bytes,
+            **asdict(limits),
             "waived": list(self._waived),
         }
         try:
@@ -93,7 +94,7 @@ class Template:
         finally:
             gate.close()
             theirs.close()
-        child = EnclaveChild(ours, status, memory_bytes)
+        child = EnclaveChild(ours, status)
         try:
             child.wait_ready()
         except BaseException:
@@ -114,12 +115,9 @@ class Template:
 class EnclaveChild:
     """The locked-down process of one enclave; implements `EnclaveProcess`."""
 
-    def __init__(
-        self, link: socket.socket, status: socket.socket, memory_bytes: int
-    ) -> None:
+    def __init__(self, link: socket.socket, status: socket.socket) -> None:
         self.link = link
         self._status = status
-        self._memory_bytes = memory_bytes
         self._end: Exit | None = None
         self._guard = threading.Lock()
         self.pid = 0
@@ -173,12 +171,7 @@ class EnclaveChild:
                     return self._end
             try:
                 frame = self._next()
-                code = (
-                    frame.fields.get("status")
-                    if frame.number == template.ENDED
-                    else None
-                )
-                end = self._describe(code) if isinstance(code, int) else None
+                end = _describe(frame) if frame.number == template.ENDED else None
             except (Unavailable, Malformed):
                 end = Exit("ended with the template", "")
             if end is not None:
@@ -187,10 +180,24 @@ class EnclaveChild:
                 self._status.close()
                 return end
 
-    def _describe(self, status: int) -> Exit:
-        limit = f"memory of {self._memory_bytes} bytes"
-        if os.WIFSIGNALED(status):
-            name = signal.Signals(os.WTERMSIG(status)).name
-            return Exit(f"killed by {name}", "")
-        code = os.waitstatus_to_exitcode(status)
-        return Exit(f"exit code {code}", limit if code == template.MEMORY_ERROR else "")
+
+def _describe(frame: Frame) -> Exit:
+    """Return how a process ended, and the limit that did it, as the manifest names it.
+
+    Raises:
+        Malformed: the template says something else.
+    """
+    match frame.fields:
+        case {"status": int() as status, "limit": str() as limit}:
+            pass
+        case _:
+            message = "the template tells of an end without a status"
+            raise Malformed(message)
+    if limit:
+        return Exit(f"ended at its limit {limit}", limit)
+    if os.WIFSIGNALED(status):
+        name = signal.Signals(os.WTERMSIG(status)).name
+        return Exit(f"killed by {name}", "")
+    code = os.waitstatus_to_exitcode(status)
+    full = code == template.MEMORY_ERROR
+    return Exit(f"exit code {code}", "memory_bytes" if full else "")

@@ -3,14 +3,18 @@
 
 RLIMIT_DATA is the measure: it counts private writable memory and not what libraries
 merely reserve. Going over it is a MemoryError in the app, not a killed process. It
-holds for each process of an enclave; files in memory are limited by their tmpfs.
-Memory that an app shares between its own processes (memfd, shared anonymous maps) is
-NOT counted by either: a cgroup around the monitor's service bounds that.
+holds for each process of an enclave. Memory that processes share is files of the
+enclave's one tmpfs, which has the same size; every other kind is refused by seccomp.
+
+Threads, processes and processor time are counted from outside (`monitor.watch`),
+which also holds the host's root and names the limit; the limits here stand behind
+that, should the watcher be late (docs/adr/0016-resource-limits.md).
 """
 
 import gc
 import resource
 import struct
+from dataclasses import dataclass
 from pathlib import Path
 
 from strongroom.system.monitor.sandbox.syscalls import (
@@ -23,24 +27,66 @@ from strongroom.system.monitor.sandbox.syscalls import (
 )
 
 MAX_FILES = 512
-MAX_TASKS = 512
+MAX_TASKS = 1024
+RUNTIME_THREADS = 8
+"""Threads that the runtime's own process may have, beside the app's."""
+LIBRARY_THREADS = 2
+"""Arrow's, by which the runtime reads tables in the app's process."""
+_CPU_GRACE_S = 2
 _CAPABILITY_VERSION = 0x20080522
 _LAST_CAPABILITY = 63
 
 
-def limit(memory_bytes: int) -> None:
-    """Set the limits: `memory_bytes` over what this process has already.
+@dataclass(frozen=True)
+class Limits:
+    """What an app declared (RES-1); `apart` if the runtime is a process beside it.
+
+    `threads` of each process of the app, its first one included; `processes` that the
+    app's first one may have below it; `cpu_seconds` of all together, 0 for no limit.
+    """
+
+    memory_bytes: int
+    threads: int = MAX_TASKS
+    processes: int = MAX_TASKS
+    cpu_seconds: int = 0
+    apart: bool = False
+
+    @property
+    def threads_each(self) -> int:
+        """How many threads one process of the app may have, Arrow's among them."""
+        return self.threads + (LIBRARY_THREADS if self.apart else 0)
+
+    @property
+    def tasks(self) -> int:
+        """How many threads there may be in all, the runtime's among them."""
+        runtime = RUNTIME_THREADS if self.apart else 0
+        return self.threads_each * (self.processes + 1) + runtime
+
+
+def limit(limits: Limits) -> None:
+    """Set the limits: of memory over what this process has already.
 
     The limit on tasks (threads and processes) is the user's inside this user
     namespace; the kernel does not hold the host's root to it.
     """
     gc.collect()
     libc().malloc_trim(0)  # or what is free already would come on top
-    tighten(memory_bytes)
+    tighten(limits.memory_bytes)
     _set(resource.RLIMIT_CORE, 0)
     _set(resource.RLIMIT_NOFILE, MAX_FILES)
-    _set(resource.RLIMIT_NPROC, MAX_TASKS)
-    _set(resource.RLIMIT_MEMLOCK, resource.RLIM_INFINITY)
+    _set(resource.RLIMIT_NPROC, min(limits.tasks, MAX_TASKS))
+    _set(resource.RLIMIT_MEMLOCK, limits.memory_bytes)
+    if not limits.apart:
+        limit_cpu(limits.cpu_seconds)
+
+
+def limit_cpu(seconds: int) -> None:
+    """Have the kernel kill a process of the app, should its watcher be late; 0: never.
+
+    In an app's own process only: what its runtime uses is not the app's.
+    """
+    if seconds:
+        _set(resource.RLIMIT_CPU, seconds + _CPU_GRACE_S)
 
 
 def tighten(memory_bytes: int) -> None:

@@ -23,6 +23,7 @@ from strongroom.system.monitor.sandbox import (
     root,
     seccomp,
 )
+from strongroom.system.monitor.sandbox.limits import Limits
 from strongroom.system.monitor.sandbox.syscalls import (
     PR_GET_DUMPABLE,
     PR_SET_DUMPABLE,
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     Step = Callable[[], object]
 
 _SEES_ITSELF = ("/proc", "/dev")
-_DEVICES = ("/dev/null", "/dev/zero")
+_DEVICES = ("/dev/null",)
 _HOST_NAME = "enclave"
 _OF_THE_ENCLAVE = ("mount-ns", "net-ns", "ipc-ns", "uts-ns", "cgroup-ns")
 _CAPABILITY_SETS = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
@@ -46,13 +47,15 @@ _CAPABILITY_SETS = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
 class Spec:
     """What one lock-down needs to know.
 
-    `memory_bytes` limits private memory, and all writable places together; `waived`
-    are locks that may be missing, each by name.
+    `limits` are the app's; its memory limits all writable places together, too.
+    `waived` are locks that may be missing, each by name. `watcher` is the descriptor
+    of a socket to whoever will count threads and processes, -1 for nobody.
     """
 
-    memory_bytes: int
+    limits: Limits
     readable: tuple[str, ...]
     waived: tuple[str, ...] = ()
+    watcher: int = -1
 
 
 def become_template() -> dict[str, str]:
@@ -93,7 +96,7 @@ def lock_down(spec: Spec, before: dict[str, str]) -> tuple[str, ...]:
             step()
         except (OSError, ValueError) as error:
             failed[name] = str(error)
-    held = _held(before)
+    held = _held(before, watched=spec.watcher >= 0)
     missing = {n: failed.get(n, "does not hold") for n in LOCKS if n not in held}
     unmet = {n: why for n, why in missing.items() if n not in spec.waived}
     if unmet:
@@ -118,12 +121,13 @@ def _steps(spec: Spec, before: dict[str, str]) -> "list[tuple[str, Step]]":
         ("no-capabilities", limits.drop_capabilities),
         ("landlock", lambda: landlock.restrict(readable, writable)),
         ("not-dumpable", lambda: prctl(PR_SET_DUMPABLE, 0)),
-        ("limits", lambda: limits.limit(spec.memory_bytes)),
+        ("limits", lambda: limits.limit(spec.limits)),
         ("seccomp", seccomp.restrict),
+        ("limits", lambda: _be_watched(spec.watcher)),
     ]
 
 
-def _held(before: dict[str, str]) -> tuple[str, ...]:
+def _held(before: dict[str, str], *, watched: bool) -> tuple[str, ...]:
     """Return the locks that the kernel says hold."""
     status = _status()
     facts: dict[str, Callable[[], bool]] = {
@@ -134,7 +138,7 @@ def _held(before: dict[str, str]) -> tuple[str, ...]:
         ),
         "landlock": lambda: _is_denied("/"),
         "seccomp": lambda: status["Seccomp"] == "2" and _has_no_sockets(),
-        "limits": limits.hold,
+        "limits": lambda: limits.hold() and (not watched or seccomp.is_supervised()),
         "not-dumpable": lambda: prctl(PR_GET_DUMPABLE) == 0,
         "secret-memory": SecretBuffer.supported,
         "pid-ns": lambda: os.getpid() == 1 and _is_new("pid-ns", before),
@@ -172,7 +176,19 @@ def _hide_host(spec: Spec, before: dict[str, str]) -> None:
     if not _is_new("mount-ns", before):
         message = "without a mount namespace the host's own root would change"
         raise OSError(message)
-    root.enter_private_root(spec.readable, spec.memory_bytes)
+    root.enter_private_root(spec.readable, spec.limits.memory_bytes)
+
+
+def _be_watched(watcher: int) -> None:
+    """Hand the listener of new tasks over; a task that is not attended to waits."""
+    if watcher < 0:
+        return
+    listener = seccomp.supervise()
+    try:
+        with socket.socket(fileno=os.dup(watcher)) as link:
+            socket.send_fds(link, [b"1"], [listener])
+    finally:
+        os.close(listener)
 
 
 def _rename_host(before: dict[str, str]) -> None:

@@ -3,11 +3,13 @@
 
 import contextlib
 import os
+import socket
 from typing import NoReturn
 
 from strongroom.core.codec import cbor
 from strongroom.core.rats import LOCKS
 from strongroom.errors import StrongroomError
+from strongroom.system.monitor.sandbox.limits import Limits
 from strongroom.system.monitor.sandbox.lockdown import (
     Spec,
     become_template,
@@ -31,7 +33,9 @@ REMEDIES = {
     "landlock": "use Linux 5.13 or newer with CONFIG_SECURITY_LANDLOCK, booted with "
     "landlock among its lsm= parameter",
     "seccomp": "use a kernel with CONFIG_SECCOMP_FILTER",
-    "limits": "allow this process to set its resource limits",
+    "limits": "allow this process to set its resource limits; use Linux 5.5 or newer "
+    "with CONFIG_SECCOMP_FILTER, in a container whose runtime does not itself listen "
+    "for seccomp notifications",
     "not-dumpable": "use a kernel that lets a process become non-dumpable",
     "secret-memory": "use Linux 5.14 or newer with CONFIG_SECRETMEM, booted with "
     "secretmem.enable=1 before 6.5; allow locked memory (ulimit -l)",
@@ -63,11 +67,13 @@ def _try_all() -> tuple[str, ...]:
 def _attempt(write: int) -> NoReturn:
     """Lock this child's child down, write what holds, and end."""
     try:
-        spec = Spec(_PROBE_MEMORY_BYTES, readable_paths(), LOCKS)
+        watcher, watched = socket.socketpair()
+        limits = Limits(_PROBE_MEMORY_BYTES)
+        spec = Spec(limits, readable_paths(), LOCKS, watched.fileno())
         before = become_template()
         inner = fork_first()
         if inner == 0:
-            close_descriptors(frozenset({write}))
+            close_descriptors(frozenset({write, watcher.fileno(), watched.fileno()}))
             os.write(write, cbor.encode(list(lock_down(spec, before))))
         else:
             os.waitpid(inner, 0)

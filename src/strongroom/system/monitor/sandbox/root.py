@@ -21,7 +21,7 @@ _CLONE, _FROM_DESCRIPTOR = 1, 4
 _ATTR_RDONLY, _ATTR_NOSUID, _ATTR_NODEV, _ATTR_NOEXEC = 1, 2, 4, 8
 _READ_ONLY = _ATTR_RDONLY | _ATTR_NOSUID | _ATTR_NODEV
 _DEVICE = _ATTR_RDONLY | _ATTR_NOSUID | _ATTR_NOEXEC
-_DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random")
+_DEVICES = ("/dev/null", "/dev/urandom", "/dev/random")
 _SYSTEM = (
     "/usr",
     "/lib",

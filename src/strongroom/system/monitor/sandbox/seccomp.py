@@ -2,14 +2,20 @@
 """Seccomp: calls that no app needs and that could open a way out are refused.
 
 Refused with EPERM: sockets, exec, ptrace and reading other processes, mounts and
-namespaces, kernel modules, keys, io_uring, clocks. clone3 answers ENOSYS, so that
-libc falls back to clone, whose flags a filter can see; so does every call that is newer
-than this table. prctl cannot make the process dumpable again, nor let it outlive its
-monitor. Another architecture's calls kill the process.
+namespaces, kernel modules, keys, io_uring, clocks; and shared memory that no limit
+would count: memfd, System V segments, anonymous shared maps. clone3 answers ENOSYS, so
+that libc falls back to clone, whose flags a filter can see; so does every call that is
+newer than this table. prctl cannot make the process dumpable again, nor let it outlive
+its monitor. Another architecture's calls kill the process.
+
+A second filter holds every new thread and process until whoever watches the enclave
+has counted it (`supervise`). A kernel lets a process have one such listener, so an
+app cannot put its own in the place of ours.
 """
 
 import ctypes
 import errno
+import os
 import struct
 
 from strongroom.system.monitor.sandbox.syscalls import (
@@ -25,10 +31,13 @@ from strongroom.system.monitor.sandbox.syscalls import (
 
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _KILL, _ERRNO, _ALLOW = 0x80000000, 0x00050000, 0x7FFF0000
+_ASK = 0x7FC00000
 _NUMBER_OFFSET, _ARCH_OFFSET, _FIRST_ARGUMENT_OFFSET = 0, 4, 16
+_MMAP_FLAGS_OFFSET = _FIRST_ARGUMENT_OFFSET + 3 * 8
+_MAP_SHARED_BIT, _MAP_ANONYMOUS_BIT = 0x01, 0x20
 _X32_BIT = 0x40000000
 _NEW_NAMESPACE_BITS = 0x7E020000
-_SET_MODE_FILTER, _FLAG_TSYNC = 1, 1
+_SET_MODE_FILTER, _FLAG_TSYNC, _FLAG_LISTENER = 1, 1, 8
 
 _SAME_EVERYWHERE = {
     "pidfd_send_signal": 424,
@@ -103,14 +112,22 @@ _DENIED: dict[str, tuple[int, int | None]] = {
     "iopl": (172, None),
     "ioperm": (173, None),
     "modify_ldt": (154, None),
+    "memfd_create": (319, 279),
+    "shmget": (29, 194),
     "nfsservctl": (180, 42),
     "lookup_dcookie": (212, 18),
 }
 _CLONE3 = 435
 _FIRST_UNKNOWN = 467
 _DENIED_PRCTL = (PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_MM, PR_SET_PTRACER)
-# architecture: column above, audit name, clone, prctl
-_MACHINES = {"x86_64": (0, 0xC000003E, 56, 157), "aarch64": (1, 0xC00000B7, 220, 167)}
+# architecture: column above, audit name, clone, prctl, mmap
+_MACHINES = {
+    "x86_64": (0, 0xC000003E, 56, 157, 9),
+    "aarch64": (1, 0xC00000B7, 220, 167, 222),
+}
+CLONE = {name: row[2] for name, row in _MACHINES.items()}
+"""The number of clone, the one call that makes threads."""
+_BIRTHS = {"x86_64": (56, 57, 58), "aarch64": (220,)}  # clone, fork, vfork
 
 
 def restrict() -> None:
@@ -120,16 +137,43 @@ def restrict() -> None:
         OSError: the kernel has no seccomp filters.
         Misconfigured: a machine whose calls are not known here.
     """
-    lines = _filter()
+    _install(_filter(), _FLAG_TSYNC)
+
+
+def supervise() -> int:
+    """Have each new thread and process of this one wait for leave.
+
+    Returns:
+        The descriptor at which they are asked for (`tasks.receive`).
+
+    Raises:
+        OSError: the kernel has no user notification (5.5), or another listens.
+    """
+    lines = [_line(_LOAD, _NUMBER_OFFSET)]
+    for number in _BIRTHS[machine()]:
+        lines += [_line(_EQUAL, number, 0, 1), _line(_RETURN, _ASK)]
+    return _install([*lines, _line(_RETURN, _ALLOW)], _FLAG_LISTENER)
+
+
+def is_supervised() -> bool:
+    """Return whether there is a listener, by trying to be a second one."""
+    try:
+        os.close(_install([_line(_RETURN, _ALLOW)], _FLAG_LISTENER))
+    except OSError as error:
+        return error.errno == errno.EBUSY
+    return False
+
+
+def _install(lines: list[bytes], flags: int) -> int:
     code = b"".join(lines)
     buffer = ctypes.create_string_buffer(code, len(code))
     program = struct.pack("HP", len(lines), ctypes.addressof(buffer))
     prctl(PR_SET_NO_NEW_PRIVS, 1)
-    syscall("seccomp", _SET_MODE_FILTER, _FLAG_TSYNC, program)
+    return syscall("seccomp", _SET_MODE_FILTER, flags, program)
 
 
 def _filter() -> list[bytes]:
-    column, architecture, clone, prctl_number = _MACHINES[machine()]
+    column, architecture, clone, prctl_number, mmap = _MACHINES[machine()]
     numbers = {row[column] for row in _DENIED.values()} | set(_SAME_EVERYWHERE.values())
     refuse = _line(_RETURN, _ERRNO | errno.EPERM)
     no_such_call = _line(_RETURN, _ERRNO | errno.ENOSYS)
@@ -155,6 +199,13 @@ def _filter() -> list[bytes]:
     allow = _line(_RETURN, _ALLOW)
     look = _line(_LOAD, _FIRST_ARGUMENT_OFFSET)
     lines += [_line(_EQUAL, prctl_number, 0, len(options) + 2), look, *options, allow]
+    shared = [
+        _line(_LOAD, _MMAP_FLAGS_OFFSET),
+        _line(_ANY_BIT, _MAP_SHARED_BIT, 0, 2),
+        _line(_ANY_BIT, _MAP_ANONYMOUS_BIT, 0, 1),
+        refuse,
+    ]
+    lines += [_line(_EQUAL, mmap, 0, len(shared) + 1), *shared, allow]
     namespaces = [_line(_ANY_BIT, _NEW_NAMESPACE_BITS, 0, 1), refuse]
     lines += [_line(_EQUAL, clone, 0, len(namespaces) + 1), look, *namespaces, allow]
     return lines
