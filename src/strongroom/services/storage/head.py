@@ -65,7 +65,7 @@ class Head:
         counter, nonce = self.counter.to_bytes(8, "big"), random(NONCE_BYTES)
         clear = MAGIC + _SUITE_BYTES[keys.suite.id] + keys.key_id + keys.place_id
         clear += counter + nonce
-        aead = keys.aead(HEAD + counter)
+        aead = keys.aead(HEAD, self.counter)
         return clear + aead.encrypt(nonce, text, keys.aad + HEAD + clear)
 
     @classmethod
@@ -82,7 +82,7 @@ class Head:
         clear = data[:_CLEAR_BYTES]
         counter = _check_clear(keys, clear)
         nonce = clear[-NONCE_BYTES:]
-        aead = keys.aead(HEAD + counter.to_bytes(8, "big"))
+        aead = keys.aead(HEAD, counter)
         try:
             text = aead.decrypt(nonce, data[_CLEAR_BYTES:], keys.aad + HEAD + clear)
         except Tampered as error:

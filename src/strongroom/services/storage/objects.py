@@ -71,7 +71,7 @@ class Box:
         nonce, when = self._random(NONCE_BYTES), _VERSION.pack(version)
         sealed[:8], sealed[8:HEADER_BYTES] = when, nonce
         bound = kind + when + ident
-        self.keys.aead(bound).encrypt_into(
+        self.keys.aead(kind, version).encrypt_into(
             nonce, data, self.keys.aad + bound, sealed[HEADER_BYTES:]
         )
         ref = Ref(version, nonce, bytes(sealed[-TAG_BYTES:]), length)
@@ -103,7 +103,7 @@ class Box:
         sealed = memoryview(data or b"")
         bound = kind + _VERSION.pack(ref.version) + ident
         try:
-            self.keys.aead(bound).decrypt_into(
+            self.keys.aead(kind, ref.version).decrypt_into(
                 ref.nonce, sealed[HEADER_BYTES:], self.keys.aad + bound, out
             )
         except Tampered as error:

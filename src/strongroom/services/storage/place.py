@@ -17,6 +17,7 @@ HEAD: Kind = b"H"
 ID_BYTES = 16
 KEY_BYTES = 32
 MAX_TEXT = 256
+_KEPT_CIPHERS = 256
 _SALT = b"strongroom/storage/v1"
 
 
@@ -72,16 +73,28 @@ class Keys:
         self.suite.hkdf_into(
             key.view, salt=_SALT, info=self.aad, out=self._root.view
         )
+        self._ciphers: dict[tuple[Kind, int], Aead] = {}
         self.place_id = self.suite.hkdf_expand(self._root.view, b"P", ID_BYTES)
 
-    def aead(self, bound: bytes) -> Aead:
-        """Return the cipher for what `bound` names: kind, version and id.
+    def aead(self, kind: Kind, version: int) -> Aead:
+        """Return the cipher for the objects of one kind and version.
 
-        One object has one key, so that no count of writes wears one out.
+        So a key serves one transaction, or those of one opening that were given up,
+        far below the limit of random nonces (SP 800-38D section 8.3).
         """
-        row = self.suite
-        return row.aead(row.hkdf_expand(self._root.view, bound, row.aead_key_bytes))
+        found = self._ciphers.get((kind, version))
+        if found is None:
+            row = self.suite
+            info = kind + version.to_bytes(8, "big")
+            found = row.aead(
+                row.hkdf_expand(self._root.view, info, row.aead_key_bytes)
+            )
+            if len(self._ciphers) >= _KEPT_CIPHERS:
+                self._ciphers.clear()
+            self._ciphers[kind, version] = found
+        return found
 
     def close(self) -> None:
-        """Wipe the keys; nothing can be read or written afterwards."""
+        """Wipe the root key; nothing can be read or written afterwards."""
+        self._ciphers.clear()
         self._root.close()
