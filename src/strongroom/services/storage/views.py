@@ -31,6 +31,15 @@ class Snapshot:
         ref = self._find(key)
         return None if ref is None else ref.length
 
+    def version(self, key: bytes) -> int:
+        """Return the state that a block was written for; a later one has a higher.
+
+        Raises:
+            NotFound: there is none.
+            Tampered, Stale: the store did not give what was written.
+        """
+        return self._require(key).version
+
     def read(self, key: bytes) -> bytes:
         """Return a block.
 
