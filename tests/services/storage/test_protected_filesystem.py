@@ -87,13 +87,18 @@ def test_duckdb_finds_files_by_pattern(
     assert found == (2024 + 2025,)
 
 
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("folder/t.parquet", ""), ("t.parquet", "(USE_TMP_FILE false)")],
+)
 def test_duckdb_sees_a_file_that_was_written_anew(
-    sql: duckdb.DuckDBPyConnection,
+    sql: duckdb.DuckDBPyConnection, files: ProtectedFiles, name: str, options: str
 ) -> None:
     for rows in (10, 20):
-        sql.execute(f"COPY (FROM range({rows})) TO 'protected://t.parquet'")
-        found = sql.execute("SELECT count(*) FROM 'protected://t.parquet'").fetchone()
+        sql.execute(f"COPY (FROM range({rows})) TO 'protected://{name}' {options}")
+        found = sql.execute(f"SELECT count(*) FROM 'protected://{name}'").fetchone()  # noqa: S608 - a name of this test's
         assert found == (rows,)
+    assert list(files.names()) == [name]
 
 
 def test_arrow_writes_and_reads_a_file(

@@ -4,6 +4,8 @@
     duckdb.register_filesystem(ProtectedFileSystem(files))
     duckdb.sql("SELECT * FROM read_parquet('protected://cohort.parquet')")
 
+DuckDB replaces a file by way of another beside it, and gets the name of that wrong
+outside of folders: give `USE_TMP_FILE false` there. Every file is replaced whole anyhow.
 Folders are only the parts of names before a "/". Imported on its own: it alone needs
 fsspec.
 """
