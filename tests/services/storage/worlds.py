@@ -3,7 +3,8 @@
 
 from collections.abc import Iterable, Iterator
 
-from strongroom.core.crypto import Buffer, SecretBuffer
+from strongroom.core.crypto import Buffer, SecretBuffer, suite
+from strongroom.core.rats.stores import BlockStore
 from strongroom.services.storage import Place, Storage
 
 KEY = bytes(range(32))
@@ -62,7 +63,25 @@ class World:
 
     def __init__(self, suite_id: str) -> None:
         self.suite_id = suite_id
-        self.store, self.counters = MemoryStore(), Counters()
+        self.store: BlockStore = MemoryStore()
+        self.counters = Counters()
+        self._drawn = 0
+
+    @property
+    def objects(self) -> dict[str, bytes]:
+        """What the host has, if it is a store in memory."""
+        assert isinstance(self.store, MemoryStore)
+        return self.store.objects
+
+    @objects.setter
+    def objects(self, objects: dict[str, bytes]) -> None:
+        assert isinstance(self.store, MemoryStore)
+        self.store.objects = objects
+
+    def random(self, n: int) -> bytes:
+        """Return bytes that differ each time and are the same in each run."""
+        self._drawn += 1
+        return suite(self.suite_id).digest(self._drawn.to_bytes(8, "big"))[:n]
 
     def open(
         self,
@@ -76,5 +95,10 @@ class World:
             secret.view[:] = key
             place = place_of(self.suite_id, owner, namespace)
             return Storage.open(
-                self.store, self.counters, secret, place, create=create
+                self.store,
+                self.counters,
+                secret,
+                place,
+                create=create,
+                random=self.random,
             )

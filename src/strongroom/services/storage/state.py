@@ -33,6 +33,7 @@ class State:
         self.box, self.tree = box, Tree(box)
         self._owner, self._head, self._random = owner, head, random
         self._readers = 0
+        self._old_heads = self._heads()
         self._unusable: Callable[[], Conflict] | None = None
 
     @property
@@ -95,13 +96,16 @@ class State:
         try:
             for _ in range(_TRIES):
                 head = Head(number + 1, root, forget)
-                store, prefix = self.box.store, self.box.prefix
-                store.put(prefix + head.name, head.seal(self.box.keys, self._random))
-                store.sync()
+                name = self.box.prefix + head.name
+                self.box.store.put(name, head.seal(self.box.keys, self._random))
+                self.box.store.sync()
                 number = self._owner.next_state()
                 if number == head.counter:
+                    self._old_heads.add(self.box.prefix + self._head.name)
+                    self._old_heads.discard(name)
                     self._head, self._unusable = head, None
                     return
+                self._old_heads.add(name)
         except Conflict:
             self._unusable = refusals.superseded
             raise
@@ -109,17 +113,16 @@ class State:
 
     def collect(self) -> None:
         """Delete what no state and no reader needs; what fails is tried again later."""
-        if self._readers or not self._head.counter:
+        forget = self._head.forget
+        if self._readers or not (forget or self._old_heads):
             return
-        forget, self._head = self._head.forget, Head(self.counter, self._head.root, ())
-        store, prefix = self.box.store, self.box.prefix
         try:
             self.box.delete(list(forget))
-            heads = prefix + FOLDER
-            old = [name for name in store.names(heads) if name.startswith(heads)]
-            store.delete([name for name in old if name != prefix + self._head.name])
+            self.box.store.delete(sorted(self._old_heads))
         except StrongroomError:
-            self._head = Head(self.counter, self._head.root, forget)
+            return
+        self._head = Head(self.counter, self._head.root, ())
+        self._old_heads = set()
 
     def drop(self, refs: list[Ref]) -> None:
         """Delete what was written and never came to count, as far as that works."""
@@ -158,6 +161,11 @@ class State:
         with self.lock:
             self._unusable = refusals.closed
             self.box.keys.close()
+
+    def _heads(self) -> set[str]:
+        """Return the names of the heads in the store, as far as it tells."""
+        inside = self.box.prefix + FOLDER
+        return {name for name in self.box.store.names(inside) if name.startswith(inside)}
 
     def _require_usable(self) -> None:
         if self._unusable is not None:
