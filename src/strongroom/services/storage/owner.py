@@ -10,13 +10,17 @@ from strongroom.services.storage import refusals
 
 
 class Owner:
-    """One turn at a storage, begun when this is made."""
+    """One turn at a storage; there is none before `begin`."""
 
     def __init__(self, counters: MonotonicCounters, place_id: bytes) -> None:
         self._counters = counters
         self._turns = f"storage/{place_id.hex()}/turns"
         self._states = f"storage/{place_id.hex()}/states"
-        self._turn = counters.increment(self._turns)
+        self._turn = 0
+
+    def begin(self) -> None:
+        """Take a turn, which ends the one before."""
+        self._turn = self._counters.increment(self._turns)
 
     def check(self) -> None:
         """See that the turn has not ended.

@@ -45,8 +45,9 @@ class Storage:
     ) -> Self:
         """Open the storage of `place`, as its only owner from now on.
 
-        1. Take a turn: every opening before this one ends.
-        2. Read the number of the state that counts, and its head record.
+        1. Read the number of the state that counts, and its head record: what is
+           refused here leaves the owner alone.
+        2. Take a turn: every opening before this one ends. Read both again.
         3. Delete what the owner before wrote for a next state.
         4. Write the same state twice more, as two new states; so whatever the owner
            before wrote for the next one can never count.
@@ -71,6 +72,8 @@ class Storage:
         try:
             box = Box(keys, store, random)
             owner = Owner(counters, keys.place_id)
+            _find_head(box, owner.state(), create=create)
+            owner.begin()
             head = _find_head(box, owner.state(), create=create)
             _delete_leftovers(box, head.counter + 1)
             state = State(box, owner, head, random)
