@@ -101,9 +101,7 @@ def test_duckdb_sees_a_file_that_was_written_anew(
     assert list(files.names()) == [name]
 
 
-def test_arrow_writes_and_reads_a_file(
-    files: ProtectedFiles, tmp_path: Path
-) -> None:
+def test_arrow_writes_and_reads_a_file(files: ProtectedFiles, tmp_path: Path) -> None:
     table = patients(20_000)
     with files.create("patients.parquet") as file:
         pq.write_table(table, file, row_group_size=1000)

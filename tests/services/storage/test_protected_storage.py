@@ -58,9 +58,7 @@ def test_a_block_is_written_anew_and_deleted(storage: Storage) -> None:
 def test_the_database_has_no_plaintext(world: World, storage: Storage) -> None:
     for n in range(100):
         storage.write(f"haemophilia/{n}", b"haemophilia" * 10)
-    host = "".join(world.objects).encode() + b"".join(
-        world.objects.values()
-    )
+    host = "".join(world.objects).encode() + b"".join(world.objects.values())
     for secret in (b"haemo", b"clinic", b"registry", b"main", KEY, KEY[:16]):
         assert secret not in host
 

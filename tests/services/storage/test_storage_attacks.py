@@ -207,9 +207,7 @@ def test_the_store_of_another_app(world: World, storage: Storage) -> None:
         world.open(key=OTHER_KEY)
     other = world.open(key=OTHER_KEY, create=True)
     as_if(other, world, storage)
-    message = refused(
-        Untrusted, "storage.key", lambda: world.open(key=OTHER_KEY)
-    )
+    message = refused(Untrusted, "storage.key", lambda: world.open(key=OTHER_KEY))
     assert "another app" in message
 
 
@@ -277,6 +275,4 @@ def test_a_key_that_is_not_the_storages_opens_nothing(world: World) -> None:
     world.open(create=True).write("a", b"1")
     with SecretBuffer(32) as secret:  # all zeros
         with pytest.raises(NotFound):
-            Storage.open(
-                world.store, world.counters, secret, place_of(world.suite_id)
-            )
+            Storage.open(world.store, world.counters, secret, place_of(world.suite_id))

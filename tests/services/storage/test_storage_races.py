@@ -160,9 +160,7 @@ def test_an_owner_killed_at_any_step_leaves_the_old_state_or_the_new(
 
 
 @pytest.mark.parametrize("likes_old", [False, True])
-@pytest.mark.parametrize(
-    ("first", "second"), list(product(STEPS[::2], STEPS[1::3]))
-)
+@pytest.mark.parametrize(("first", "second"), list(product(STEPS[::2], STEPS[1::3])))
 def test_what_was_seen_after_a_kill_stays_after_another(
     first: int, second: int, *, likes_old: bool
 ) -> None:

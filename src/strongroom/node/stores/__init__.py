@@ -6,6 +6,7 @@ put before, a store answers nothing but that error until it is opened again.
 """
 
 from importlib import import_module
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from strongroom.core.rats.stores import BlockStore
@@ -19,7 +20,14 @@ _MODULES = {
 }
 
 
-def open_store(url: str) -> BlockStore:
+class Store(BlockStore, Protocol):
+    """A store that somebody opened and will close."""
+
+    def close(self) -> None:
+        """Give back what it holds; what was not synced is lost."""
+
+
+def open_store(url: str) -> Store:
     """Open the store at `url`, making it where it can be made.
 
     Args:
@@ -41,5 +49,5 @@ def open_store(url: str) -> BlockStore:
     except ModuleNotFoundError as error:
         message = f"a {kind} store needs {error.name}: install strongroom[node]"
         raise Misconfigured(message) from error
-    store: BlockStore = module.open_url(url)
+    store: Store = module.open_url(url)
     return store

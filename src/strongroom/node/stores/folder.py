@@ -89,6 +89,9 @@ class FolderStore:
                     if name.startswith(prefix):
                         yield name
 
+    def close(self) -> None:
+        """Do nothing: no file is kept open."""
+
     def _path(self, name: str) -> Path:
         if not all(map(_PART.fullmatch, name.split("/"))):
             message = "a name in a store is lower-case letters, digits, - and /"

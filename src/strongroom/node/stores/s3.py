@@ -3,6 +3,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from itertools import islice
 from urllib.parse import urlsplit
 
@@ -13,6 +14,8 @@ from strongroom.core.crypto import Buffer
 from strongroom.errors import Misconfigured, Unavailable
 
 _DELETE_NAMES = 1000
+_RETRIES = 3
+_RETRY_TIME = timedelta(seconds=30)
 
 
 class ObjectStore:
@@ -56,6 +59,9 @@ class ObjectStore:
                     if each["path"].startswith(prefix):
                         yield each["path"]
 
+    def close(self) -> None:
+        """Do nothing: the library keeps the connections and ends them."""
+
     def _delete_each(self, names: list[str]) -> None:
         for name in names:
             try:
@@ -75,7 +81,11 @@ def open_url(url: str) -> ObjectStore:
         message = "an S3 store is named s3://BUCKET/PREFIX"
         raise Misconfigured(message)
     try:
-        bucket = S3Store(parts.netloc, prefix=parts.path.strip("/") or None)
+        bucket = S3Store(
+            parts.netloc,
+            prefix=parts.path.strip("/") or None,
+            retry_config={"max_retries": _RETRIES, "retry_timeout": _RETRY_TIME},
+        )
     except BaseError as error:
         message = f"the S3 store cannot be used: {type(error).__name__}"
         raise Misconfigured(message) from error

@@ -190,9 +190,7 @@ class ProtectedFile(io.RawIOBase):
             self._view.close()
             super().close()
 
-    def _parts(
-        self, view: memoryview
-    ) -> Iterator[tuple[int, int, int, memoryview]]:
+    def _parts(self, view: memoryview) -> Iterator[tuple[int, int, int, memoryview]]:
         """Cut `view`, which lies at the current place, where blocks end.
 
         Yields:

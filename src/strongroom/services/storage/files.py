@@ -150,9 +150,7 @@ def _info(view: Snapshot, key: bytes) -> FileInfo:
     return FileInfo.from_bytes(view.read(key))
 
 
-def _opened(
-    view: Snapshot, key: bytes, start: Callable[[], FileInfo]
-) -> ProtectedFile:
+def _opened(view: Snapshot, key: bytes, start: Callable[[], FileInfo]) -> ProtectedFile:
     try:
         return ProtectedFile(view, key, start())
     except BaseException:

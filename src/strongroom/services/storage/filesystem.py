@@ -37,7 +37,10 @@ class ProtectedFileSystem(AbstractFileSystem):  # type: ignore[misc]  # untyped 
         self._files = files
 
     def ls(
-        self, path: str, detail: bool = True, **_: object  # noqa: FBT001, FBT002
+        self,
+        path: str,
+        detail: bool = True,
+        **_: object,  # noqa: FBT001, FBT002
     ) -> list[Entry] | list[str]:
         """Return what is directly under a folder, or the one file of that name.
 

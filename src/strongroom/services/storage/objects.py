@@ -123,7 +123,10 @@ class Box:
         if len(data) != ref.length + OVERHEAD_BYTES:
             expected = ref.length + OVERHEAD_BYTES
             raise refusals.truncated(describe(kind, ident), expected, len(data))
-        if not same_tag or data[:HEADER_BYTES] != _VERSION.pack(ref.version) + ref.nonce:
+        if (
+            not same_tag
+            or data[:HEADER_BYTES] != _VERSION.pack(ref.version) + ref.nonce
+        ):
             raise refusals.altered(describe(kind, ident))
 
     @staticmethod

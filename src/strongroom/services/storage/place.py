@@ -70,9 +70,7 @@ class Keys:
             key.view, salt=_SALT, info=b"key id", length=ID_BYTES
         )
         self._root = SecretBuffer(self.suite.digest_bytes)
-        self.suite.hkdf_into(
-            key.view, salt=_SALT, info=self.aad, out=self._root.view
-        )
+        self.suite.hkdf_into(key.view, salt=_SALT, info=self.aad, out=self._root.view)
         self._ciphers: dict[tuple[Kind, int], Aead] = {}
         self.place_id = self.suite.hkdf_expand(self._root.view, b"P", ID_BYTES)
 
@@ -86,9 +84,7 @@ class Keys:
         if found is None:
             row = self.suite
             info = kind + version.to_bytes(8, "big")
-            found = row.aead(
-                row.hkdf_expand(self._root.view, info, row.aead_key_bytes)
-            )
+            found = row.aead(row.hkdf_expand(self._root.view, info, row.aead_key_bytes))
             if len(self._ciphers) >= _KEPT_CIPHERS:
                 self._ciphers.clear()
             self._ciphers[kind, version] = found

@@ -165,7 +165,9 @@ class State:
     def _heads(self) -> set[str]:
         """Return the names of the heads in the store, as far as it tells."""
         inside = self.box.prefix + FOLDER
-        return {name for name in self.box.store.names(inside) if name.startswith(inside)}
+        return {
+            name for name in self.box.store.names(inside) if name.startswith(inside)
+        }
 
     def _require_usable(self) -> None:
         if self._unusable is not None:

@@ -68,9 +68,7 @@ class Snapshot:
         stop = prefix + b"\xff" * (MAX_KEY_BYTES + 1 - len(prefix))
         with self._state.lock:
             self._require_open()
-            found = [
-                key for key, _ in self._state.tree.items(self._root, prefix, stop)
-            ]
+            found = [key for key, _ in self._state.tree.items(self._root, prefix, stop)]
         yield from found
 
     def close(self) -> None:
