@@ -114,7 +114,7 @@ class Bench:
 
         def work(storage: Storage) -> None:
             with storage.snapshot() as view:
-                texts = {view.read(key).hex() for key in view.keys()}
+                texts = {view.read(key).hex() for key in list(view.keys())}
                 found.update(texts=sorted(texts), count=len(list(view.keys())))
             found["left"] = storage.sweep()
 
@@ -140,7 +140,7 @@ def killed(bench: Bench, at: int, text: bytes) -> bool:
         try:
             bench.run(Steps(at), fill(text))
         except StrongroomError as error:
-            print(json.dumps({"error": str(error)}), flush=True)
+            say({"error": str(error)})
             os._exit(1)
         os._exit(0)
     _, status = os.waitpid(child, 0)
@@ -156,6 +156,12 @@ def steps_to_try(suite_id: str, folder: Path) -> Iterator[int]:
     yield from (at for at in range(steps.done + 1) if at not in many or at % 32 == 0)
 
 
+def say(line: dict[str, object]) -> None:
+    """Print one line of JSON."""
+    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.flush()
+
+
 def main() -> int:
     """Try every step, print a line each."""
     suite_id, folder = sys.argv[1], Path(sys.argv[2])
@@ -164,7 +170,7 @@ def main() -> int:
         bench.run(Steps(-1), fill(b"old"))
         was = killed(bench, at, b"new")
         line = {"at": at, "killed": was, **bench.look(), "again": bench.look()}
-        print(json.dumps(line), flush=True)
+        say(line)
         shutil.rmtree(folder / str(at))
     return 0
 

@@ -20,7 +20,13 @@ OLD, NEW = [b"old".hex()], [b"new".hex()]
 def test_a_writer_killed_at_any_step_leaves_one_whole_state(
     suite_id: str, tmp_path: Path
 ) -> None:
-    command = [sys.executable, "-m", "tests.fault.storage_child", suite_id, tmp_path]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.fault.storage_child",
+        suite_id,
+        str(tmp_path),
+    ]
     done = subprocess.run(
         command, cwd=ROOT, env=os.environ, capture_output=True, check=False, text=True
     )

@@ -3,6 +3,7 @@
 
 from collections.abc import Callable
 from copy import deepcopy
+from functools import partial
 
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -34,6 +35,10 @@ def storage(world: World) -> Storage:
     storage.write("a", b"first a")
     storage.write("b", b"first b")
     return storage
+
+
+def ids(storage: Storage) -> list[str]:
+    return list(storage.ids())
 
 
 def name_of(storage: Storage, block_id: str) -> str:
@@ -122,9 +127,7 @@ def test_an_empty_store_in_the_place_of_a_full_one(
     storage.close()
     world.objects = {}
     for create in (False, True):
-        message = refused(
-            Stale, "storage.rollback", lambda create=create: world.open(create=create)
-        )
+        message = refused(Stale, "storage.rollback", partial(world.open, create=create))
         assert "no state at all" in message
 
 
@@ -185,10 +188,10 @@ def test_a_node_of_the_tree_altered_swapped_or_gone(world: World) -> None:
     ):
         world.objects, world.counters.values = good | attack, dict(counters)
         again = world.open()
-        refused(Tampered, rule, lambda again=again: list(again.ids()))
+        refused(Tampered, rule, partial(ids, again))
     world.objects = {name: good[name] for name in good if name != first}
     world.counters.values = dict(counters)
-    refused(Tampered, "storage.missing", lambda: list(world.open().ids()))
+    refused(Tampered, "storage.missing", lambda: ids(world.open()))
 
 
 def as_if(target: Storage, world: World, source: Storage) -> None:
@@ -238,9 +241,7 @@ def test_a_store_that_is_newer_than_the_device(world: World, storage: Storage) -
     storage.close()
     world.counters.values.clear()
     for create in (False, True):
-        message = refused(
-            Stale, "storage.counter", lambda create=create: world.open(create=create)
-        )
+        message = refused(Stale, "storage.counter", partial(world.open, create=create))
         assert "another device, or one that was reset" in message
 
 
@@ -273,6 +274,6 @@ def test_whatever_is_done_to_the_store_only_true_blocks_are_read(
 
 def test_a_key_that_is_not_the_storages_opens_nothing(world: World) -> None:
     world.open(create=True).write("a", b"1")
-    with SecretBuffer(32) as secret:  # all zeros
-        with pytest.raises(NotFound):
-            Storage.open(world.store, world.counters, secret, place_of(world.suite_id))
+    place = place_of(world.suite_id)
+    with SecretBuffer(32) as zeros, pytest.raises(NotFound):
+        Storage.open(world.store, world.counters, zeros, place)

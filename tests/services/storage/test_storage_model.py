@@ -2,6 +2,7 @@
 """Any sequence of writes, commits and power cuts leaves what a dict would hold."""
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from hypothesis import HealthCheck, settings, strategies as st
 from hypothesis.stateful import (
@@ -14,8 +15,10 @@ from hypothesis.stateful import (
 
 from strongroom.core.crypto import Buffer
 from strongroom.errors import StrongroomError, Unavailable
-from strongroom.services.storage import Snapshot, Storage, Transaction
 from tests.services.storage.worlds import Counters, MemoryStore, World
+
+if TYPE_CHECKING:
+    from strongroom.services.storage import Snapshot, Storage, Transaction
 
 KEYS = st.integers(0, 300).map(lambda n: b"b/%03d" % n)
 Model = dict[bytes, bytes]
@@ -152,7 +155,7 @@ class Storages(RuleBasedStateMachine):
     def look_again(self) -> None:
         snapshot, model = self.snapshots.pop(0)
         with snapshot:
-            assert {key: snapshot.read(key) for key in snapshot.keys()} == model
+            assert {key: snapshot.read(key) for key in list(snapshot.keys())} == model
 
     @rule(steps=st.integers(0, 40), keys=st.lists(KEYS), fate=st.data())
     def lose_power(self, steps: int, keys: list[bytes], fate: st.DataObject) -> None:

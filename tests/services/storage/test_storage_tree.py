@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The tree of protected storage: a map that is copied as it changes, and balanced."""
 
+import pytest
 from hypothesis import given, settings, strategies as st
 
-import pytest
 from strongroom.core.crypto import SecretBuffer
 from strongroom.errors import Malformed
 from strongroom.services.storage.nodes import FANOUT, Node, split
@@ -44,7 +44,9 @@ def depth(tree: Tree, root: Ref) -> int:
     return node.level
 
 
-@given(rounds=st.lists(CHANGES, max_size=8), spans=st.lists(st.tuples(NUMBERS, NUMBERS)))
+@given(
+    rounds=st.lists(CHANGES, max_size=8), spans=st.lists(st.tuples(NUMBERS, NUMBERS))
+)
 @settings(max_examples=60)
 def test_it_holds_what_a_dict_would(
     rounds: list[dict[int, bool]], spans: list[tuple[int, int]]
@@ -97,7 +99,7 @@ def test_a_tree_that_shrinks_gets_lower() -> None:
 def test_a_tree_emptied_key_by_key_stays_full_enough() -> None:
     tree = Tree(box())
     root, _ = tree.update(None, {key_of(n): ref_of(n, 1) for n in range(2000)}, 1)
-    for n in range(0, 2000):
+    for n in range(2000):
         if n % 20:
             root, _ = tree.update(root, {key_of(n): None}, 2)
     nodes = [ref for ref in tree.objects(root) if ref.nonce[:4] != bytes(4)]

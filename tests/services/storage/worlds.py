@@ -2,10 +2,13 @@
 """What the tests of protected storage run in: stores, counters, a key."""
 
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from strongroom.core.crypto import Buffer, SecretBuffer, suite
-from strongroom.core.rats.stores import BlockStore
 from strongroom.services.storage import Place, Storage
+
+if TYPE_CHECKING:
+    from strongroom.core.rats.stores import BlockStore
 
 KEY = bytes(range(32))
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from itertools import islice
 from urllib.parse import urlsplit
 
-from obstore.exceptions import BaseError, NotFoundError
+from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
 from strongroom.core.crypto import Buffer
@@ -29,7 +29,7 @@ class ObjectStore:
         with _translated():
             try:
                 return bytes(self._bucket.get(name).bytes())
-            except (FileNotFoundError, NotFoundError):
+            except FileNotFoundError:
                 return None
 
     def put(self, name: str, data: Buffer) -> None:
@@ -47,7 +47,7 @@ class ObjectStore:
             with _translated():
                 try:
                     self._bucket.delete(some)
-                except (FileNotFoundError, NotFoundError):
+                except FileNotFoundError:
                     self._delete_each(some)
 
     def names(self, prefix: str) -> Iterator[str]:
@@ -66,7 +66,7 @@ class ObjectStore:
         for name in names:
             try:
                 self._bucket.delete(name)
-            except (FileNotFoundError, NotFoundError):
+            except FileNotFoundError:
                 continue
 
 

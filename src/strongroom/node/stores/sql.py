@@ -7,12 +7,14 @@ is not needed, so a long one is committed in between.
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import islice
 from typing import TypeVar
 
 from sqlalchemy import (
     Column,
     Connection,
+    Insert,
     LargeBinary,
     MetaData,
     String,
@@ -21,6 +23,7 @@ from sqlalchemy import (
     delete,
     event,
     select,
+    text,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Engine, make_url
@@ -34,14 +37,19 @@ _COMMIT_BYTES = 16 << 20
 _DELETE_ROWS = 500
 _NAMES_ROWS = 10_000
 _DRIVERS = {"sqlite": "sqlite+pysqlite", "postgresql": "postgresql+psycopg"}
-_INSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
-
 _OBJECTS = Table(
     "strongroom_objects",
     MetaData(),
     Column("name", String(128), primary_key=True),
     Column("data", LargeBinary, nullable=False),
 )
+_DATA: dict[str, object] = {"data": text("excluded.data")}
+_UPSERTS: dict[str, Insert] = {
+    "sqlite": sqlite.insert(_OBJECTS).on_conflict_do_update(["name"], set_=_DATA),
+    "postgresql": postgresql.insert(_OBJECTS).on_conflict_do_update(
+        index_elements=["name"], set_=_DATA
+    ),
+}
 
 
 class SqlStore:
@@ -70,10 +78,7 @@ class SqlStore:
     def put(self, name: str, data: Buffer) -> None:
         """Write a row; `sync` makes it durable."""
         value = bytes(data)
-        insert = _INSERTS[self._kind](_OBJECTS).values(name=name, data=value)
-        query = insert.on_conflict_do_update(
-            index_elements=["name"], set_={"data": insert.excluded.data}
-        )
+        query = _UPSERTS[self._kind].values(name=name, data=value)
 
         def run() -> None:
             self._connection.execute(query)
@@ -102,21 +107,21 @@ class SqlStore:
 
     def names(self, prefix: str) -> Iterator[str]:
         """Yield the names that begin with `prefix`, in order."""
-        after, stop = prefix, prefix + "\x7f"
-        while some := self._run(lambda: self._some_names(after, stop)):
+        start, stop = prefix, prefix + "\x7f"
+        while some := self._run(partial(self._some_names, start, stop)):
             yield from some
-            after = some[-1]
+            start = some[-1] + "\x01"
 
     def close(self) -> None:
         """Give the connection back; what was not synced is lost."""
         self._connection.close()
         self._engine.dispose()
 
-    def _some_names(self, after: str, stop: str) -> list[str]:
+    def _some_names(self, start: str, stop: str) -> list[str]:
         name = _OBJECTS.c.name.collate("C" if self._kind == "postgresql" else "BINARY")
         query = (
             select(_OBJECTS.c.name)
-            .where(name > after, name < stop)
+            .where(name >= start, name < stop)
             .order_by(name)
             .limit(_NAMES_ROWS)
         )

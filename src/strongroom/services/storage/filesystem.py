@@ -5,7 +5,7 @@
     duckdb.sql("SELECT * FROM read_parquet('protected://cohort.parquet')")
 
 DuckDB replaces a file by way of another beside it, and gets the name of that wrong
-outside of folders: give `USE_TMP_FILE false` there. Every file is replaced whole anyhow.
+outside of folders: give `USE_TMP_FILE false` there. Any file is replaced whole anyhow.
 Folders are only the parts of names before a "/". Imported on its own: it alone needs
 fsspec.
 """
@@ -39,8 +39,8 @@ class ProtectedFileSystem(AbstractFileSystem):  # type: ignore[misc]  # untyped 
     def ls(
         self,
         path: str,
-        detail: bool = True,
-        **_: object,  # noqa: FBT001, FBT002
+        detail: bool = True,  # noqa: FBT001, FBT002 - as fsspec has it
+        **_: object,
     ) -> list[Entry] | list[str]:
         """Return what is directly under a folder, or the one file of that name.
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The head record: which tree counts, at which value of the device's counter.
+r"""The head record: which tree counts, at which value of the device's counter.
 
-    head   "SRSTOR1\\n" | suite u8 | key id (16) | place id (16) | counter u64 | nonce (12)
-           | text, encrypted | tag (16)
+    head   "SRSTOR1\n" | suite u8 | key id (16) | place id (16) | counter u64
+           | nonce (12) | text, encrypted | tag (16)
     text   CBOR: root (44 bytes or null), the references that may be forgotten (44 each)
 
 The clear part tells a person which key or owner is wrong; all of it is associated data.
@@ -78,7 +78,8 @@ class Head:
             Tampered: cut or altered (storage.head).
         """
         if len(data) < _CLEAR_BYTES:
-            raise refusals.bad_head(f"{len(data)} bytes")
+            got = f"{len(data)} bytes"
+            raise refusals.bad_head(got)
         clear = data[:_CLEAR_BYTES]
         counter = _check_clear(keys, clear)
         nonce = clear[-NONCE_BYTES:]

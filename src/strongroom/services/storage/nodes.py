@@ -9,6 +9,7 @@ Level 0 refers to blocks by their ids; a node above refers to nodes by their fir
 
 import struct
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Self, TypeAlias
 
 from strongroom.core.codec.cursor import Cursor
@@ -61,7 +62,7 @@ class Node:
             keys.append(cursor.take(cursor.big(2)))
             children.append(unpack_ref(cursor))
         cursor.end()
-        if any(a >= b for a, b in zip(keys, keys[1:], strict=False)):
+        if any(a >= b for a, b in pairwise(keys)):
             message = "the keys of a node are not in ascending order"
             raise Malformed(message)
         return cls(level, tuple(keys), tuple(children))
@@ -86,8 +87,7 @@ def split(level: int, entries: list[tuple[bytes, Child]]) -> list[Node]:
     pieces = -(-len(entries) // FANOUT)
     bounds = [len(entries) * i // pieces for i in range(pieces + 1)] if pieces else [0]
     return [
-        Node(level, *_columns(entries[start:end]))
-        for start, end in zip(bounds, bounds[1:], strict=False)
+        Node(level, *_columns(entries[start:end])) for start, end in pairwise(bounds)
     ]
 
 

@@ -33,7 +33,7 @@ class Storage:
         self._state = state
 
     @classmethod
-    def open(  # noqa: PLR0913 - two of six are optional
+    def open(
         cls,
         store: BlockStore,
         counters: MonotonicCounters,
