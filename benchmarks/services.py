@@ -2,16 +2,16 @@
 """Rows about the services of an app: channel, storage, calls between enclaves."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from benchmarks.apps import service_bundle
 from benchmarks.rows import Row, ratio, timed
 from strongroom.core.codec.bundle import EntryPoint, OutputRule, Parameter
-from strongroom.core.crypto import SecretBuffer, SigningKey, suite
+from strongroom.core.crypto import Buffer, SecretBuffer, SigningKey, suite
 from strongroom.node.workbench import Workbench
 from strongroom.services.channel import ChannelAgent, ChannelService, Conversation
-from strongroom.services.storage import Place, ProtectedStore
+from strongroom.services.storage import Place, Storage
 
 BYTES = {"intl": 64 << 20, "sm": 32 << 20}
 BLOCK = 1 << 20
@@ -102,7 +102,7 @@ def _conversation(suite_id: str) -> tuple[Conversation, Conversation]:
 
 
 class _Memory:
-    """An object store in memory and its counter, so that no disk is measured."""
+    """A store in memory and its counters, so that no disk is measured."""
 
     def __init__(self) -> None:
         self.held: dict[str, bytes] = {}
@@ -111,14 +111,21 @@ class _Memory:
     def get(self, name: str) -> bytes | None:
         return self.held.get(name)
 
-    def put(self, name: str, data: bytes) -> None:
-        self.held[name] = data
+    def put(self, name: str, data: Buffer) -> None:
+        self.held[name] = bytes(data)
 
-    def delete(self, name: str) -> None:
-        self.held.pop(name, None)
+    def sync(self) -> None:
+        """Do nothing: memory is as durable as it gets here."""
 
-    def names(self) -> tuple[str, ...]:
-        return tuple(self.held)
+    def delete(self, names: Iterable[str]) -> None:
+        for name in names:
+            self.held.pop(name, None)
+
+    def names(self, prefix: str) -> Iterator[str]:
+        return iter([name for name in self.held if name.startswith(prefix)])
+
+    def close(self) -> None:
+        """Do nothing."""
 
     def counter(self, label: str) -> int:
         return self.counts.get(label, 0)
@@ -128,26 +135,35 @@ class _Memory:
         return self.counts[label]
 
 
-def _store(suite_id: str) -> ProtectedStore:
-    memory, place = _Memory(), Place(bytes(32), "bench", "blocks")
+def _store(suite_id: str) -> Storage:
+    memory = _Memory()
+    place = Place.from_value(
+        {
+            "type": Place.TYPE,
+            "suite": suite_id,
+            "app": "bench",
+            "owner": "bench",
+            "namespace": "blocks",
+        }
+    )
     with SecretBuffer(32) as key:
         key.fill_random()
-        return ProtectedStore(suite_id, place, key, memory, memory, os.urandom)
+        return Storage.open(memory, memory, key, place, create=True)
 
 
-def _write(store: ProtectedStore, blocks: list[bytes]) -> Callable[[], float]:
+def _write(store: Storage, blocks: list[bytes]) -> Callable[[], float]:
     def run() -> None:
-        with store.write() as transaction:
+        with store.begin() as transaction:
             for at, block in enumerate(blocks):
-                transaction.put(f"block-{at}", block)
+                transaction.write(f"b/block-{at}".encode(), block)
 
     return lambda: timed(run)
 
 
-def _read(store: ProtectedStore, blocks: list[bytes]) -> Callable[[], float]:
+def _read(store: Storage, blocks: list[bytes]) -> Callable[[], float]:
     def run() -> None:
         for at in range(len(blocks)):
-            store.load(f"block-{at}")
+            store.read(f"block-{at}")
 
     return lambda: timed(run)
 

@@ -17,11 +17,11 @@ from strongroom.core.codec.launch import LaunchPolicy
 from strongroom.core.codec.signed import sign_record
 from strongroom.core.crypto import SigningKey
 from strongroom.core.rats import Endorsements
-from strongroom.core.rats.stores import ObjectStore
+from strongroom.core.rats.stores import BlockStore
 from strongroom.management.keys import Identity
-from strongroom.node.objects import FolderObjects
 from strongroom.node.provision import PROGRAM
 from strongroom.node.roots import DEVICE, Root, kind_of, provision
+from strongroom.node.stores import open_store
 from strongroom.services.isolation import Isolation, MonitorProcess, start_monitor
 
 
@@ -52,7 +52,7 @@ class Workbench:
         self.provider = Identity.generate("provider", suite_id, os.urandom)
         roots = provision(self.root, folder, (node,), suite_id, int(time.time()))
         self.endorsements = Endorsements(roots, ())
-        self._stores: dict[str, FolderObjects] = {}
+        self._stores: dict[str, BlockStore] = {}
         self._open = ExitStack()
 
     def start(self) -> MonitorProcess:
@@ -76,11 +76,11 @@ class Workbench:
         policy = LaunchPolicy(self.suite_id, 1, tuple(ids))
         return sign_record(self.administrator.signing, policy)
 
-    def objects(self, namespace: str) -> ObjectStore:
-        """Return the untrusted store of a namespace, a folder beside the device."""
+    def objects(self, namespace: str) -> BlockStore:
+        """Return the distrusted store of a namespace, a folder beside the device."""
         if namespace not in self._stores:
-            folder = self.folder / "objects" / namespace
-            self._stores[namespace] = FolderObjects(folder)
+            folder = self.folder.resolve() / "objects" / namespace
+            self._stores[namespace] = open_store(f"folder:{folder}")
         return self._stores[namespace]
 
     def services(self, bundle: bytes) -> OutsideServices:
@@ -98,8 +98,6 @@ class Workbench:
     def close(self) -> None:
         """End every enclave and the monitor."""
         self._open.close()
-        for each in self._stores.values():
-            each.close()
         self._stores = {}
 
     def __enter__(self) -> Self:

@@ -47,13 +47,9 @@ class CallingServices(ABC):
         """Pass a client's hello on and return the app's offer (IF-5)."""
         return self._bytes("open_channel", hello=hello)
 
-    def store(self, namespace: str, block: str, data: bytes) -> int:
-        """Have the app store a block; return its version (IF-6)."""
-        answer = self._interface("store", namespace=namespace, block=block, data=data)
-        if not isinstance(answer, int):
-            message = "the app answered store with no version"
-            raise Malformed(message)
-        return answer
+    def store(self, namespace: str, block: str, data: bytes) -> None:
+        """Have the app store a block durably (IF-6)."""
+        self._interface("store", namespace=namespace, block=block, data=data)
 
     def load(self, namespace: str, block: str) -> bytes:
         """Have the app read a block (IF-7)."""

@@ -2,7 +2,7 @@
 """The fifteen functions as an app in an enclave has them."""
 
 from strongroom.application.sdk.calls import decode_answer
-from strongroom.application.sdk.host_objects import HostObjects
+from strongroom.application.sdk.host_store import HostStore
 from strongroom.application.sdk.interface import Policy
 from strongroom.application.sdk.peers import LocalPeers, Relay
 from strongroom.application.sdk.remote import RemoteServices
@@ -23,7 +23,7 @@ from strongroom.services.channel import ChannelAgent, ChannelService
 from strongroom.services.operations import KeyRing
 from strongroom.services.operations.keyring import HANDLE_BYTES
 from strongroom.services.sealing import Sealer
-from strongroom.services.storage import Place, ProtectedStore
+from strongroom.services.storage import Place, Storage
 
 _OWNER = "app"
 _ANY_USER_DATA = "the caller of verify_report compares it"
@@ -45,7 +45,7 @@ class InsideServices:
         self._gate, self._bundle = gate, bundle
         self._sealer = Sealer(gate, bundle)
         self.keys = KeyRing(bundle.manifest.suite, gate.random)
-        self._open: dict[str, ProtectedStore] = {}
+        self._open: dict[str, Storage] = {}
         self._peers = LocalPeers(gate, bundle)
         self.channels = ChannelService(
             bundle.manifest.suite, gate.random, self.report, self._peers.admit
@@ -102,15 +102,13 @@ class InsideServices:
         """Answer a client's hello with a key that the evidence binds (IF-5)."""
         return self.channels.offer(hello)
 
-    def store(self, namespace: str, block: str, data: bytes) -> int:
-        """Store a block; return its version (IF-6)."""
-        with self.storage(namespace).write() as transaction:
-            transaction.put(block, data)
-        return self.storage(namespace).version_of(block)
+    def store(self, namespace: str, block: str, data: bytes) -> None:
+        """Store a block; it is durable on return (IF-6)."""
+        self.storage(namespace).write(block, data)
 
     def load(self, namespace: str, block: str) -> bytes:
         """Return the newest content of a block (IF-7)."""
-        return self.storage(namespace).load(block)
+        return self.storage(namespace).read(block)
 
     def connect(self, enclave: bytes) -> RemoteServices:
         """Open a channel to another enclave of this device (ISO-2).
@@ -132,7 +130,7 @@ class InsideServices:
         )
         return RemoteServices(agent, Relay(self._gate, enclave))
 
-    def storage(self, namespace: str) -> ProtectedStore:
+    def storage(self, namespace: str) -> Storage:
         """Return a namespace of the manifest, for transactions of many blocks.
 
         Raises:
@@ -149,15 +147,25 @@ class InsideServices:
                 remedy="Name it under `storage` in strongroom.toml, and build anew.",
             )
         if namespace not in self._open:
-            place = Place(self._bundle.measurement, _OWNER, namespace)
-            with self._gate.sealing_key(place.label) as key:
-                self._open[namespace] = ProtectedStore(
-                    self._bundle.manifest.suite,
-                    place,
-                    key,
+            manifest = self._bundle.manifest
+            app = self._bundle.measurement.hex()
+            place = Place.from_value(
+                {
+                    "type": Place.TYPE,
+                    "suite": manifest.suite,
+                    "app": app,
+                    "owner": _OWNER,
+                    "namespace": namespace,
+                }
+            )
+            with self._gate.sealing_key(f"storage/{namespace}") as key:
+                self._open[namespace] = Storage.open(
+                    HostStore(self._gate.ask_host, namespace),
                     self._gate,
-                    HostObjects(self._gate.ask_host, namespace),
-                    self._gate.random,
+                    key,
+                    place,
+                    create=True,
+                    random=self._gate.random,
                 )
         return self._open[namespace]
 

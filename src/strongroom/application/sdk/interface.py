@@ -74,7 +74,7 @@ INTERFACES: Final[Mapping[int, Interface]] = MappingProxyType(
             "storage protection",
             "store block",
             {"namespace": str, "block": str, "data": bytes},
-            int,
+            type(None),
         ),
         7: Interface(
             "load",
@@ -156,8 +156,8 @@ class Services(Protocol):
     def open_channel(self, hello: bytes) -> bytes:
         """Answer a client's hello; records follow under the keys agreed on (IF-5)."""
 
-    def store(self, namespace: str, block: str, data: bytes) -> int:
-        """Store a block encrypted outside; return its version (IF-6)."""
+    def store(self, namespace: str, block: str, data: bytes) -> None:
+        """Store a block encrypted outside; it is durable on return (IF-6)."""
 
     def load(self, namespace: str, block: str) -> bytes:
         """Return a stored block if it is the newest version of it (IF-7)."""

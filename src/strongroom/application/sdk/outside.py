@@ -11,11 +11,11 @@ from typing import Self
 
 from strongroom.application.sdk.calling import CallingServices
 from strongroom.application.sdk.calls import decode_answer, encode_answer, encode_call
-from strongroom.application.sdk.host_objects import answer_objects
+from strongroom.application.sdk.host_store import answer_store
 from strongroom.application.sdk.interface import CONVERSE, NUMBERS
 from strongroom.core.codec import cbor
 from strongroom.core.rats import Evidence
-from strongroom.core.rats.stores import ObjectStore
+from strongroom.core.rats.stores import BlockStore
 from strongroom.errors import Malformed, NotFound
 from strongroom.services.isolation import Enclave, Isolation
 
@@ -30,7 +30,7 @@ class OutsideServices(CallingServices):
         self,
         isolation: Isolation,
         launch_policy: bytes,
-        stores: Callable[[str], ObjectStore] | None = None,
+        stores: Callable[[str], BlockStore] | None = None,
     ) -> None:
         """Begin without an application.
 
@@ -97,13 +97,13 @@ class OutsideServices(CallingServices):
                 kind = self._isolation.status().kind
                 return encode_answer(Evidence(kind, platform, b"").to_bytes())
             case {
-                "ask": "objects",
+                "ask": "store",
                 "verb": verb,
                 "namespace": str() as namespace,
-                "name": str() as name,
+                "names": list() as names,
                 "data": bytes() as data,
             } if self._stores:
-                return answer_objects(self._stores(namespace), verb, name, data)
+                return answer_store(self._stores(namespace), verb, names, data)
             case {"ask": "relay", "enclave": bytes() as peer, "message": dict() as m}:
                 return self._relay(peer, m)
             case _:
