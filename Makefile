@@ -45,7 +45,7 @@ tcb: setup ## Count the lines of the trusted computing base from what is importe
 
 lock: ## Pin again (needs uv): names, versions and hashes, no registry's host name.
 	uv pip compile pyproject.toml --universal --python-version 3.11 \
-		--extra node --extra apps --group build --group dev --group demo --group bench \
+		--extra node --extra apps --extra tls --group build --group dev --group demo --group bench \
 		--generate-hashes --no-header -q -o requirements/dev.txt
 	uv pip compile --group build --universal --python-version 3.11 \
 		--generate-hashes --no-header -q -c requirements/dev.txt -o requirements/build.txt

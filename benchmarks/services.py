@@ -91,7 +91,7 @@ def _conversation(suite_id: str) -> tuple[Conversation, Conversation]:
     def report(nonce: bytes, user_data: bytes) -> bytes:
         return monitor.sign(nonce + user_data)
 
-    def verify(evidence: bytes, *, nonce: bytes, user_data: bytes) -> None:
+    def verify(evidence: bytes, nonce: bytes, user_data: bytes) -> None:
         monitor.public.verify(evidence, nonce + user_data)
 
     service = ChannelService(suite_id, os.urandom, report)

@@ -229,7 +229,7 @@ def client_of(
     measurement = (bundle or case.bundle).manifest.measurement
     policy = AppraisalPolicy.from_bytes(case.policy(measurement))
 
-    def verify(evidence: bytes, *, nonce: bytes, user_data: bytes) -> None:
+    def verify(evidence: bytes, nonce: bytes, user_data: bytes) -> None:
         now = int(time.time()) + 1
         shown = Evidence.from_bytes(evidence)
         platform, app = verify_evidence(shown, case.machine.trust, now=now)

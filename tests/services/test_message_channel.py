@@ -58,7 +58,7 @@ class World:
         """Return evidence: a signed statement, as a monitor gives one."""
         return nonce + user_data + self.monitor.sign(nonce + user_data)
 
-    def verify(self, evidence: bytes, *, nonce: bytes, user_data: bytes) -> None:
+    def verify(self, evidence: bytes, nonce: bytes, user_data: bytes) -> None:
         """Judge evidence as a client does."""
         size = len(nonce + user_data)
         said, signature = evidence[:size], evidence[size:]

@@ -121,7 +121,7 @@ class InsideServices:
             Untrusted: another device, or not that enclave.
         """
 
-        def verify(evidence: bytes, *, nonce: bytes, user_data: bytes) -> None:
+        def verify(evidence: bytes, nonce: bytes, user_data: bytes) -> None:
             self._peers.check(evidence, enclave, (nonce, user_data))
 
         manifest = self._bundle.manifest

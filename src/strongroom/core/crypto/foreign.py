@@ -35,6 +35,7 @@ _HASHES: dict[str, hashes.HashAlgorithm] = {
 _ECDSA = {name: ec.ECDSA(algorithm) for name, algorithm in _HASHES.items()}
 _PKCS1 = padding.PKCS1v15()
 _SM2_HALF = 32
+_UNCOMPRESSED = b"\x04"
 _SM2_SPKI = bytes.fromhex("3059301306072a8648ce3d020106082a811ccf5501822d034200")
 """SEQUENCE { SEQUENCE { ecPublicKey, sm2p256v1 }, BIT STRING } before 65 bytes."""
 _SPKI_HEADS: dict[Curve, bytes] = {
@@ -205,9 +206,24 @@ class ForeignSm2Key:
         self.identity = identity
         points.check_sm2(self.raw)
 
+    @classmethod
+    def from_spki(cls, der: bytes) -> "ForeignSm2Key":
+        """Read a SubjectPublicKeyInfo (GB/T 35276), in DER.
+
+        Raises:
+            Malformed: it is not one of an SM2 key.
+        """
+        if not der.startswith(_SM2_SPKI + _UNCOMPRESSED):
+            raise Malformed(_NO_KEY)
+        return cls(der[len(_SM2_SPKI) + 1 :])
+
     @cached_property
     def _key(self) -> sm2key.Key:
         return sm2key.public_key(self.raw)
+
+    def signed(self, signature: bytes, data: Buffer) -> bool:
+        """Whether `signature`, in DER (GB/T 35276), is this key's over `data`."""
+        return sm2.verify(self._key, signature, data, self.identity)
 
     def signed_raw(self, r_s: bytes, data: Buffer) -> bool:
         """Whether `r_s`, two big-endian halves of 32 bytes, is this key's."""

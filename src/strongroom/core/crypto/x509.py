@@ -17,7 +17,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, padding
 
 from strongroom.core.crypto import der, pem
-from strongroom.core.crypto.foreign import Digest, ForeignKey
+from strongroom.core.crypto.foreign import Digest, ForeignKey, ForeignSm2Key
 from strongroom.errors import Malformed
 
 E = TypeVar("E", bound=x509.ExtensionType)
@@ -33,6 +33,8 @@ _DIGESTS: dict[str, Digest] = {
 }
 Parsed: TypeAlias = x509.Certificate | x509.CertificateRevocationList
 _FIELDS = 6
+_SM2_WITH_SM3 = bytes.fromhex("300a06082a811ccf55018375")
+"""AlgorithmIdentifier of 1.2.156.10197.1.501, without parameters."""
 FOREIGN_ERRORS = (
     ValueError,
     TypeError,
@@ -233,8 +235,11 @@ class Signed:
         """Whether the key of `issuer` signed the body.
 
         Both places that name the algorithm must agree (RFC 5280 section 4.1.1.2), and
-        it must be ECDSA or RSA as the key is, with SHA-2 of 256 bits or more.
+        it must be ECDSA or RSA as the key is, with SHA-2 of 256 bits or more, or SM2
+        with SM3 and the default ID (GB/T 35276).
         """
+        if self._algorithm == _SM2_WITH_SM3:
+            return self._holds_sm2(issuer.spki)
         signed = self._parsed
         try:
             key, signature = issuer.public_key, signed.signature
@@ -250,6 +255,15 @@ class Signed:
         if isinstance(parameters, ec.ECDSA) is (key.curve == "RSA"):
             return False
         return key.signed(signature, self._body, digest)
+
+    def _holds_sm2(self, spki: bytes) -> bool:
+        if self._algorithm not in self.fields[:2]:
+            return False
+        try:
+            key = ForeignSm2Key.from_spki(spki)
+        except Malformed:
+            return False
+        return key.signed(self._parsed.signature, self._body)
 
 
 def parts(parsed: Parsed, whose: Literal["subject", "issuer"]) -> Parts:

@@ -11,7 +11,7 @@ from base64 import urlsafe_b64decode
 from dataclasses import dataclass
 from typing import Self
 
-from strongroom.core.codec import foreign_cbor
+from strongroom.core.codec import cbor, foreign_cbor
 from strongroom.core.codec.cursor import Cursor
 from strongroom.errors import Malformed
 
@@ -54,6 +54,14 @@ class Wrapper:
                 return cls(media_type, value, ind if type(ind) is int else 0)
         message = f"{_WHAT}: not a record of a media type, a value and perhaps a number"
         raise Malformed(message)
+
+    def to_extension(self) -> bytes:
+        """Return the value of an extension, in CBOR; `parse` is the inverse."""
+        content = cbor.encode([self.media_type, self.value, self.ind])
+        size = len(content).to_bytes(_MAX_LENGTH_BYTES, "big").lstrip(b"\0")
+        if len(content) < _LONG_FORM:
+            return bytes((_OCTETS, len(content))) + content
+        return bytes((_OCTETS, _LONG_FORM | len(size))) + size + content
 
 
 def is_wrapper(extension: bytes) -> bool:

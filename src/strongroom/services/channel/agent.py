@@ -5,7 +5,6 @@ No input or output here: bytes in, bytes out. Whoever carries them sees cipherte
 """
 
 from collections.abc import Callable
-from typing import Protocol
 
 from strongroom.core.crypto import suite
 from strongroom.errors import Conflict
@@ -21,13 +20,7 @@ from strongroom.services.channel.handshake import (
     transcript,
 )
 from strongroom.services.channel.records import Conversation, Direction
-
-
-class VerifyEvidence(Protocol):
-    """Says whether evidence is that of the app that the client means to talk to."""
-
-    def __call__(self, evidence: bytes, *, nonce: bytes, user_data: bytes) -> None:
-        """Return if it is, answers `nonce` and binds `user_data`; raise if not."""
+from strongroom.services.channel.verifying import Verify
 
 
 class ChannelAgent:
@@ -37,7 +30,7 @@ class ChannelAgent:
         self,
         suite_id: str,
         random: Callable[[int], bytes],
-        verify: VerifyEvidence,
+        verify: Verify,
         prove: Callable[[bytes, bytes], bytes] | None = None,
     ) -> None:
         """Begin.
@@ -77,7 +70,7 @@ class ChannelAgent:
         offer, hello = Offer.from_bytes(answer), self.hello()
         bound = offer_digest(hello, offer.session, offer.public, offer.nonce)
         # 1
-        self._verify(offer.evidence, nonce=self._hello.nonce, user_data=bound)
+        self._verify(offer.evidence, self._hello.nonce, bound)
         # 2
         secret = self._random(SECRET_BYTES)
         box = self._suite.kem_public(offer.public).seal(secret, BOX_INFO + bound)

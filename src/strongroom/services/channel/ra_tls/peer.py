@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What one end accepts at the other: an enclave, a known key, or anybody.
+
+Each looks twice: at the certificate, and at what the peer says in this connection.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from strongroom.core.crypto import constant_time_equal
+from strongroom.core.crypto.x509 import Certificate
+from strongroom.errors import Malformed, Refused, Stale, Untrusted
+from strongroom.services.channel.ra_tls.certificate import (
+    certificate_binding,
+    certified_evidence,
+)
+from strongroom.services.channel.verifying import Anybody, Appraiser, Verify
+
+__all__ = ["Anybody", "Enclave", "KnownKey", "Peer"]
+
+MAX_REMEMBERED = 1024
+
+
+class Peer(Protocol):
+    """Decides about the other end, before any byte of an application."""
+
+    def certificate(self, suite_id: str, certificate: Certificate) -> Verify:
+        """Return what judges the peer's word in this connection.
+
+        TLS has proved that the peer holds the certificate's key.
+
+        Raises:
+            StrongroomError: why the certificate is not acceptable.
+        """
+
+
+class Enclave:
+    """An enclave that `appraiser` accepts; its fresh word is app evidence."""
+
+    def __init__(
+        self, appraiser: Appraiser, clock: Callable[[], int], remember_s: int
+    ) -> None:
+        """Say who judges.
+
+        Args:
+            appraiser: judges the evidence of both layers in certificates.
+            clock: Unix seconds.
+            remember_s: how long a certificate that was accepted need not be looked
+                at again; 0 looks at each. A revocation takes as long to show. The
+                word in each connection is always judged.
+        """
+        self._appraiser, self._clock, self._remember_s = appraiser, clock, remember_s
+        self._known: OrderedDict[Certificate, tuple[int, Verify]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def certificate(self, suite_id: str, certificate: Certificate) -> Verify:
+        """Check dates, self-signature, and that the evidence is about this key."""
+        now = self._clock()
+        check_dates(certificate, now)
+        with self._lock:
+            since, known = self._known.get(certificate, (0, None))
+        if known is not None and 0 <= now - since < self._remember_s:
+            return known
+        if not certificate.is_signed_by(certificate):
+            raise _refused(
+                "ra-tls.signature",
+                expected="a certificate signed with its own key",
+                got="one that is not",
+            )
+        nonce, user_data = certificate_binding(suite_id, certificate.spki)
+        evidence = certified_evidence(certificate)
+        accepted = self._appraiser.accept(evidence, nonce, user_data)
+        self._remember(certificate, now, _SomeEvidence(accepted))
+        return _SomeEvidence(accepted)
+
+    def _remember(self, certificate: Certificate, now: int, accepted: Verify) -> None:
+        if not self._remember_s:
+            return
+        with self._lock:
+            self._known.pop(certificate, None)
+            while len(self._known) >= MAX_REMEMBERED:
+                self._known.popitem(last=False)
+            self._known[certificate] = (now, accepted)
+
+
+@dataclass(frozen=True)
+class _SomeEvidence:
+    """Refuses a peer that says nothing of itself in a connection."""
+
+    accepted: Verify
+
+    def __call__(self, evidence: bytes, nonce: bytes, user_data: bytes) -> None:
+        if not evidence:
+            raise _refused(
+                "ra-tls.fresh", expected="evidence bound to this connection", got="none"
+            )
+        self.accepted(evidence, nonce, user_data)
+
+
+@dataclass(frozen=True)
+class KnownKey:
+    """A party without an enclave: one of these keys (SubjectPublicKeyInfo, DER)."""
+
+    spkis: frozenset[bytes]
+    clock: Callable[[], int]
+
+    def certificate(self, suite_id: str, certificate: Certificate) -> Verify:
+        """Check dates and key."""
+        del suite_id
+        check_dates(certificate, self.clock())
+        if not any(constant_time_equal(certificate.spki, each) for each in self.spkis):
+            raise _refused(
+                "ra-tls.client",
+                expected="a party whose key is known here",
+                got="another key",
+            )
+        return _no_evidence
+
+
+def _no_evidence(evidence: bytes, nonce: bytes, user_data: bytes) -> None:
+    del nonce, user_data
+    if evidence:
+        message = "evidence from a party that is known by its key"
+        raise Malformed(message)
+
+
+def check_dates(certificate: Certificate, now: int) -> None:
+    """Refuse a certificate out of its time.
+
+    Raises:
+        Stale: `ra-tls.dates`.
+    """
+    first, last = certificate.not_before, certificate.not_after
+    if not first <= now <= last:
+        raise Stale.because(
+            "ra-tls.dates",
+            "channel",
+            expected=f"a certificate that is valid at {now}",
+            got=f"one from {first} to {last}",
+            remedy="Have the other end make a new one, and compare the clocks.",
+        )
+
+
+def _refused(rule: str, *, expected: str, got: str) -> Refused:
+    return Untrusted.because(
+        rule,
+        "channel",
+        expected=expected,
+        got=got,
+        remedy="Do not use this connection; find out who terminates TLS on the path.",
+    )

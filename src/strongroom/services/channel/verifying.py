@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a party verifies the enclave at the other end: ready-made `Verify`.
+
+    evidence of both layers --Appraiser.accept--> AcceptedEnclave, a Verify for more
+    a service's signed result ------------------> VouchedEnclave, a Verify
+    app evidence, with a carrier for the platform's: EndorsedEnclave, a Verify
+
+The application is judged here in all of them; the platform by the party's own
+endorsements (`EndorsedEvidence`) or by an attestation service (7.3 g, h).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from strongroom.core.crypto import constant_time_equal
+from strongroom.core.rats import (
+    AppraisalPolicy,
+    Evidence,
+    PlatformClaims,
+    Trust,
+)
+from strongroom.errors import Malformed, Untrusted
+from strongroom.services.attestation import appraise, verify_evidence
+from strongroom.services.attestation.application import (
+    ApplicationPolicy,
+    VouchedPlatform,
+    judge_application,
+)
+from strongroom.system.monitor.report import verify_app_evidence
+
+Clock = Callable[[], int]
+"""() -> Unix seconds."""
+
+
+class Verify(Protocol):
+    """Decides whether evidence is of an enclave that the party accepts."""
+
+    def __call__(self, evidence: bytes, nonce: bytes, user_data: bytes) -> None:
+        """Return if `evidence` holds, is wanted, answers `nonce`, binds `user_data`.
+
+        Raises:
+            StrongroomError: what does not hold.
+        """
+
+
+@dataclass(frozen=True)
+class Anybody:
+    """Serve whoever comes, for the reason given, instead of authenticating parties."""
+
+    reason: str
+
+    def __post_init__(self) -> None:
+        if not self.reason:
+            message = "say why anybody may open a channel"
+            raise Malformed(message)
+
+
+@dataclass(frozen=True)
+class VouchedEnclave:
+    """An app of `policy` on a platform that a pinned service has found good."""
+
+    platform: VouchedPlatform
+    policy: ApplicationPolicy
+    clock: Clock
+
+    def __call__(self, evidence: bytes, nonce: bytes, user_data: bytes) -> None:
+        """Judge app evidence; raises as `judge_application`."""
+        judge_application(
+            evidence,
+            self.platform,
+            self.policy,
+            nonce=nonce,
+            now=self.clock(),
+            user_data=user_data,
+        )
+
+
+class Appraiser(Protocol):
+    """Decides about evidence of both layers once; says what judges what follows."""
+
+    def accept(self, evidence: bytes, nonce: bytes, user_data: bytes) -> Verify:
+        """Return a `Verify` for later app evidence of the enclave in `evidence`.
+
+        Args:
+            evidence: an `Evidence` record with both layers.
+            nonce: what its app evidence answers.
+            user_data: what its app evidence binds.
+
+        Raises:
+            StrongroomError: what does not hold.
+        """
+
+
+@dataclass(frozen=True)
+class AcceptedEnclave:
+    """The enclave that was accepted, and no other, on a platform that was.
+
+    The platform's age, and whatever else `policy` says, is looked at again each time;
+    its signatures and chain are not.
+    """
+
+    platform: PlatformClaims
+    enclave_id: bytes
+    policy: AppraisalPolicy
+    clock: Clock
+
+    def __call__(self, evidence: bytes, nonce: bytes, user_data: bytes) -> None:
+        """Judge app evidence; raises as `verify_app_evidence` and `appraise`."""
+        now = self.clock()
+        app = verify_app_evidence(evidence, self.platform, now)
+        appraise(
+            self.platform, app, self.policy, nonce=nonce, now=now, user_data=user_data
+        )
+        if not constant_time_equal(app.enclave_id, self.enclave_id):
+            raise Untrusted.because(
+                "channel.enclave",
+                self.policy.owner,
+                expected=f"the enclave {self.enclave_id.hex()[:16]}",
+                got=app.enclave_id.hex()[:16],
+                remedy="Another enclave answers for the one that was accepted.",
+            )
+
+
+@dataclass(frozen=True)
+class EndorsedEvidence:
+    """An `Appraiser`: an app of `policy` on a platform that `trust` holds for."""
+
+    trust: Trust
+    policy: AppraisalPolicy
+    clock: Clock
+
+    def accept(self, evidence: bytes, nonce: bytes, user_data: bytes) -> Verify:
+        """Verify and appraise both layers; raises as those do."""
+        return self.judge(Evidence.from_bytes(evidence), nonce, user_data)
+
+    def judge(
+        self, evidence: Evidence, nonce: bytes, user_data: bytes
+    ) -> AcceptedEnclave:
+        """Verify and appraise both layers; raises as those do."""
+        now = self.clock()
+        platform, app = verify_evidence(evidence, self.trust, now=now)
+        if app is None:
+            message = "a channel is bound by the evidence of an app; there is none"
+            raise Malformed(message)
+        appraise(platform, app, self.policy, nonce=nonce, now=now, user_data=user_data)
+        return AcceptedEnclave(platform, app.enclave_id, self.policy, self.clock)
+
+
+@dataclass(frozen=True)
+class EndorsedEnclave:
+    """As `EndorsedEvidence`, where the app's evidence comes alone.
+
+    `carrier` is asked with the nonce for evidence of the platform; what it says of an
+    app there does not count.
+    """
+
+    verify: EndorsedEvidence
+    carrier: Callable[[bytes], Evidence]
+
+    def __call__(self, evidence: bytes, nonce: bytes, user_data: bytes) -> None:
+        """Judge app evidence; raises as `EndorsedEvidence`."""
+        whole = replace(self.carrier(nonce), app=evidence)
+        self.verify.judge(whole, nonce, user_data)
