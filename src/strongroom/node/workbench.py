@@ -64,6 +64,7 @@ class Workbench:
             socket=node / "monitor.sock",
             administrator=self.administrator.public.sign,
             program=PROGRAM,
+            preload=("strongroom.application.runtime.service",),
         )
 
     def connect(self) -> Isolation:

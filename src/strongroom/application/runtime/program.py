@@ -3,7 +3,6 @@
 
 from importlib import import_module
 
-from strongroom.application.runtime.service import ServiceEnclave
 from strongroom.application.runtime.task import TaskEnclave
 from strongroom.application.runtime.worker import Worker
 from strongroom.core.codec.bundle import Bundle
@@ -27,7 +26,9 @@ def main(gate: ServiceGate, bundle: bytes) -> None:
         return
     entry = verified.manifest.entry_point("serve")
     if entry is None or entry.function != _BROKER:
-        ServiceEnclave(gate, verified).serve()
+        # the services are no part of what a task enclave or the broker loads
+        service = import_module("strongroom.application.runtime.service")
+        service.ServiceEnclave(gate, verified).serve()
         return
     module, function = _BROKER.split(":")
     getattr(import_module(module), function)(gate, verified)
