@@ -213,13 +213,7 @@ class ProtectedFile(io.RawIOBase):
         self._index = index
 
     def _read_block(self, index: int, room: memoryview) -> None:
-        key = self._info.block(index)
-        length = self._view.length(key) or 0
-        if length > len(room):
-            message = "a block of a file is longer than its blocks are"
-            raise Malformed(message)
-        if length:
-            self._view.read_into(key, room[:length])
+        length = self._view.read_start(self._info.block(index), room)
         if length < len(room):
             room[length:] = bytes(len(room) - length)
 
