@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # package:what shows that it is there
-needed="python3-venv:ensurepip libssl3:libcrypto.so.3 libgcrypt20:libgcrypt.so.20 gdb:gdb swtpm:swtpm"
+needed="python3-venv:ensurepip libssl3:libcrypto.so.3 libgcrypt20:libgcrypt.so.20 gdb:gdb swtpm:swtpm postgresql:pg_ctlcluster"
 
 find_python() {
   # A system Python first: other users can execute it, as a service of its own needs.

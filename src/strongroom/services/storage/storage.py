@@ -49,9 +49,9 @@ class Storage:
            refused here leaves the owner alone.
         2. Take a turn: every opening before this one ends. Read the number again, see
            that the turn has not ended meanwhile, and read the head again.
-        3. Delete what the owner before wrote for a next state.
-        4. Write the same state twice more, as two new states; so whatever the owner
+        3. Write the same state twice more, as two new states; so whatever the owner
            before wrote for the next one can never count.
+        4. Delete what it wrote for that.
 
         Args:
             store: where the ciphertext lies.
@@ -78,11 +78,11 @@ class Storage:
             number = owner.state()
             owner.check()  # so nobody's turn began between taking ours and reading it
             head = _find_head(box, number, create=create)
-            _delete_leftovers(box, head.counter + 1)
             state = State(box, owner, head, random)
             for _ in range(2):
                 state.advance(head.root, ())
             state.collect()
+            _delete_leftovers(box, head.counter + 1)
         except BaseException:
             keys.close()
             raise
