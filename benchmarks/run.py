@@ -18,7 +18,7 @@ sys.path.insert(0, str(ROOT))
 from rich.console import Console  # noqa: E402 - after the path
 from rich.table import Table  # noqa: E402
 
-from benchmarks import enclaves, rooms, sealing, services  # noqa: E402
+from benchmarks import enclaves, rooms, sealing, services, storage  # noqa: E402
 from benchmarks.rows import Row  # noqa: E402
 
 
@@ -56,6 +56,7 @@ def _rows(folder: Path, *, quick: bool) -> Iterator[Row]:
     yield from enclaves.rows(folder / "enclaves", n)
     yield from sealing.rows(folder / "sealing", n)
     yield from services.rows(folder / "services", n)
+    yield from storage.rows(n)
     yield from rooms.rows(folder / "rooms", 3, (64 << 20) if quick else (1 << 30))
     yield from _lines()
 

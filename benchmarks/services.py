@@ -1,17 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rows about the services of an app: channel, storage, calls between enclaves."""
+"""Rows about the services of an app: its channel, calls between enclaves."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from benchmarks.apps import service_bundle
 from benchmarks.rows import Row, ratio, timed
 from strongroom.core.codec.bundle import EntryPoint, OutputRule, Parameter
-from strongroom.core.crypto import Buffer, SecretBuffer, SigningKey, suite
+from strongroom.core.crypto import SigningKey, suite
 from strongroom.node.workbench import Workbench
 from strongroom.services.channel import ChannelAgent, ChannelService, Conversation
-from strongroom.services.storage import Place, Storage
 
 BYTES = {"intl": 64 << 20, "sm": 32 << 20}
 BLOCK = 1 << 20
@@ -37,38 +36,22 @@ def rows(folder: Path, n: int) -> Iterator[Row]:
         yield ratio(
             f"message channel, {suite_id}, records of 1 MiB, both ends / raw AEAD",
             "",
-            _raw(suite_id, blocks, both=True),
+            _raw(suite_id, blocks),
             _channel(suite_id, blocks),
-            n,
-        )
-        store = _store(suite_id)
-        yield ratio(
-            f"protected storage, {suite_id}, write, blocks of 1 MiB / raw AEAD",
-            ">= 0.9",
-            _raw(suite_id, blocks, both=False),
-            _write(store, blocks),
-            n,
-        )
-        yield ratio(
-            f"protected storage, {suite_id}, read, blocks of 1 MiB / raw AEAD",
-            ">= 0.9",
-            _raw(suite_id, blocks, both=False),
-            _read(store, blocks),
             n,
         )
     yield from _calls(folder, n)
 
 
-def _raw(suite_id: str, blocks: list[bytes], *, both: bool) -> Callable[[], float]:
-    """Return the raw cipher over as many bytes: sealed, and opened too if `both`."""
+def _raw(suite_id: str, blocks: list[bytes]) -> Callable[[], float]:
+    """Return the raw cipher over as many bytes, sealed and opened."""
     row = suite(suite_id)
     aead, nonce = row.aead(bytes(row.aead_key_bytes)), bytes(row.nonce_bytes)
 
     def run() -> None:
         for block in blocks:
             sealed = aead.encrypt(nonce, block, b"")
-            if both:
-                aead.decrypt(nonce, sealed, b"")
+            aead.decrypt(nonce, sealed, b"")
 
     return lambda: timed(run)
 
@@ -99,73 +82,6 @@ def _conversation(suite_id: str) -> tuple[Conversation, Conversation]:
     session, finish, mine = agent.finish(service.offer(agent.hello()))
     service.finish(session, finish)
     return mine, service.session(session).conversation
-
-
-class _Memory:
-    """A store in memory and its counters, so that no disk is measured."""
-
-    def __init__(self) -> None:
-        self.held: dict[str, bytes] = {}
-        self.counts: dict[str, int] = {}
-
-    def get(self, name: str) -> bytes | None:
-        return self.held.get(name)
-
-    def put(self, name: str, data: Buffer) -> None:
-        self.held[name] = bytes(data)
-
-    def sync(self) -> None:
-        """Do nothing: memory is as durable as it gets here."""
-
-    def delete(self, names: Iterable[str]) -> None:
-        for name in names:
-            self.held.pop(name, None)
-
-    def names(self, prefix: str) -> Iterator[str]:
-        return iter([name for name in self.held if name.startswith(prefix)])
-
-    def close(self) -> None:
-        """Do nothing."""
-
-    def counter(self, label: str) -> int:
-        return self.counts.get(label, 0)
-
-    def increment(self, label: str) -> int:
-        self.counts[label] = self.counter(label) + 1
-        return self.counts[label]
-
-
-def _store(suite_id: str) -> Storage:
-    memory = _Memory()
-    place = Place.from_value(
-        {
-            "type": Place.TYPE,
-            "suite": suite_id,
-            "app": "bench",
-            "owner": "bench",
-            "namespace": "blocks",
-        }
-    )
-    with SecretBuffer(32) as key:
-        key.fill_random()
-        return Storage.open(memory, memory, key, place, create=True)
-
-
-def _write(store: Storage, blocks: list[bytes]) -> Callable[[], float]:
-    def run() -> None:
-        with store.begin() as transaction:
-            for at, block in enumerate(blocks):
-                transaction.write(f"b/block-{at}".encode(), block)
-
-    return lambda: timed(run)
-
-
-def _read(store: Storage, blocks: list[bytes]) -> Callable[[], float]:
-    def run() -> None:
-        for at in range(len(blocks)):
-            store.read(f"block-{at}")
-
-    return lambda: timed(run)
 
 
 def _calls(folder: Path, n: int) -> Iterator[Row]:

@@ -202,6 +202,27 @@ def test_an_owner_paused_at_any_step_undoes_nothing_of_the_next(
     assert found == b"1" if promised else found in (b"0", b"1")
 
 
+@pytest.mark.parametrize("likes_old", [False, True])
+@pytest.mark.parametrize("at", STEPS)
+def test_what_one_paused_wrote_afterwards_never_counts_for_the_next_owner(
+    at: int, *, likes_old: bool
+) -> None:
+    """It went on as far as it could; then the owner writes under the same number."""
+    host, later = Host(), []
+
+    def next_owner() -> None:
+        later.append(host.open())
+
+    promised = work(host.stepped(at, next_owner), b"1")
+    if promised or not later:
+        return  # it was paused before its turn began, or after all was done
+    later[0].write("b", b"promised")
+    host.hoard.likes_old = likes_old
+    again = host.open()
+    assert again.read("b") == b"promised"
+    assert again.read("a") in (b"0", b"1")
+
+
 @pytest.mark.parametrize("at", STEPS)
 def test_an_opening_paused_at_any_step_undoes_nothing_of_the_one_before(
     at: int,

@@ -57,8 +57,9 @@ class FileInfo(Record):
 class ProtectedFile(io.RawIOBase):
     """A file over a view of the storage; what a transaction views can be written.
 
-    One block at most is kept in memory. `close` commits; leaving it as a context by an
-    error, or forgetting it, gives the writes up. For one thread at a time.
+    One block at most is kept in memory, for parts of blocks. `close` commits; leaving
+    it as a context by an error, or forgetting it, gives the writes up. For one thread
+    at a time.
     """
 
     def __init__(self, view: Snapshot, key: bytes, info: FileInfo) -> None:
@@ -66,7 +67,7 @@ class ProtectedFile(io.RawIOBase):
         self._view, self._key, self._info = view, key, info
         self._writer = view if isinstance(view, Transaction) else None
         self._at, self._size = 0, info.size
-        self._block = bytearray(info.block_bytes)
+        self._block = bytearray()
         self._index = -1
         self._dirty = False
 
@@ -186,7 +187,8 @@ class ProtectedFile(io.RawIOBase):
     def discard(self) -> None:
         """Close without writing anything."""
         if not self.closed:
-            wipe(self._block)
+            if self._block:
+                wipe(self._block)
             self._view.close()
             super().close()
 
@@ -209,17 +211,13 @@ class ProtectedFile(io.RawIOBase):
             return
         self._write_back()
         self._index = -1
+        if not self._block:
+            self._block = bytearray(self._info.block_bytes)
         self._read_block(index, memoryview(self._block))
         self._index = index
 
     def _read_block(self, index: int, room: memoryview) -> None:
-        key = self._info.block(index)
-        length = self._view.length(key) or 0
-        if length > len(room):
-            message = "a block of a file is longer than its blocks are"
-            raise Malformed(message)
-        if length:
-            self._view.read_into(key, room[:length])
+        length = self._view.read_start(self._info.block(index), room)
         if length < len(room):
             room[length:] = bytes(len(room) - length)
 

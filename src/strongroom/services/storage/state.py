@@ -106,8 +106,9 @@ class State:
                     self._head, self._unusable = head, None
                     return
                 self._old_heads.add(name)
-        except Conflict:
-            self._unusable = refusals.superseded
+        except Conflict as error:
+            if error.findings and error.findings[0].rule == refusals.SUPERSEDED:
+                self._unusable = refusals.superseded
             raise
         raise refusals.broken()
 

@@ -47,10 +47,11 @@ class Storage:
 
         1. Read the number of the state that counts, and its head record: what is
            refused here leaves the owner alone.
-        2. Take a turn: every opening before this one ends. Read both again.
-        3. Delete what the owner before wrote for a next state.
-        4. Write the same state twice more, as two new states; so whatever the owner
+        2. Take a turn: every opening before this one ends. Read the number again, see
+           that the turn has not ended meanwhile, and read the head again.
+        3. Write the same state twice more, as two new states; so whatever the owner
            before wrote for the next one can never count.
+        4. Delete what it wrote for that.
 
         Args:
             store: where the ciphertext lies.
@@ -74,12 +75,14 @@ class Storage:
             owner = Owner(counters, keys.place_id)
             _find_head(box, owner.state(), create=create)
             owner.begin()
-            head = _find_head(box, owner.state(), create=create)
-            _delete_leftovers(box, head.counter + 1)
+            number = owner.state()
+            owner.check()  # so nobody's turn began between taking ours and reading it
+            head = _find_head(box, number, create=create)
             state = State(box, owner, head, random)
             for _ in range(2):
                 state.advance(head.root, ())
             state.collect()
+            _delete_leftovers(box, head.counter + 1)
         except BaseException:
             keys.close()
             raise

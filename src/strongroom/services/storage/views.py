@@ -59,6 +59,22 @@ class Snapshot:
         """
         self._state.box.get_into(BLOCK, key, self._require(key), out)
 
+    def read_start(self, key: bytes, out: memoryview) -> int:
+        """Write a block into the start of `out`; return its length, 0 if there is none.
+
+        Raises:
+            Malformed: `out` is shorter than the block.
+            Tampered, Stale: the store did not give what was written.
+        """
+        ref = self._find(key)
+        if ref is None:
+            return 0
+        if ref.length > len(out):
+            message = f"a block of {ref.length} bytes is over the {len(out)} expected"
+            raise Malformed(message)
+        self._state.box.get_into(BLOCK, key, ref, out[: ref.length])
+        return ref.length
+
     def keys(self, prefix: bytes = b"") -> Iterator[bytes]:
         """Yield the keys that begin with `prefix`, in order.
 
