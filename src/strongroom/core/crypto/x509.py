@@ -33,6 +33,8 @@ _DIGESTS: dict[str, Digest] = {
 }
 Parsed: TypeAlias = x509.Certificate | x509.CertificateRevocationList
 _FIELDS = 6
+_WHOLE_BYTES = b"\0"
+"""How many bits the BIT STRING of a signature leaves unused: none."""
 _SM2_WITH_SM3 = bytes.fromhex("300a06082a811ccf55018375")
 """AlgorithmIdentifier of 1.2.156.10197.1.501, without parameters."""
 FOREIGN_ERRORS = (
@@ -210,7 +212,9 @@ class Signed:
     """
 
     def __init__(self, encoding: bytes, parsed: Parsed, version: int) -> None:
-        body, outer, _ = der.sequence(encoding, 0, len(encoding))
+        body, outer, proof = der.sequence(encoding, 0, len(encoding))
+        if encoding[proof[1] : proof[1] + 1] != _WHOLE_BYTES:
+            raise Malformed(_NOT_5280)
         begin = der.items(encoding, 0, len(encoding))[0][1]
         found = der.items(encoding, body[1], body[2], _FIELDS + 1)
         starts = [body[1], *(end for _, _, end in found)]

@@ -51,7 +51,7 @@ class FileInfo(Record):
 
     def block(self, index: int) -> bytes:
         """Return the key of a block."""
-        return self.blocks + index.to_bytes(8, "big")
+        return b"d/" + self.id + index.to_bytes(8, "big")
 
 
 class ProtectedFile(io.RawIOBase):
@@ -112,7 +112,7 @@ class ProtectedFile(io.RawIOBase):
         room = memoryview(buffer).cast("B")
         room = room[: max(min(len(room), self._size - self._at), 0)]
         for index, start, end, part in self._parts(room):
-            if index != self._index and (start, end) == (0, self._info.block_bytes):
+            if index != self._index and end - start == self._info.block_bytes:
                 self._read_block(index, part)
             else:
                 self._keep(index)
@@ -135,8 +135,9 @@ class ProtectedFile(io.RawIOBase):
             return 0
         self._size = max(self._size, self._at + len(source))
         for index, start, end, part in self._parts(source):
-            if (start, end) == (0, self._info.block_bytes):
-                self._forget(index)
+            if end - start == self._info.block_bytes:
+                if index == self._index:
+                    self._forget(index)
                 writer.write(self._info.block(index), part)
             else:
                 self._keep(index)
@@ -198,10 +199,10 @@ class ProtectedFile(io.RawIOBase):
         Yields:
             Number of the block, start and end within it, and the part of `view`.
         """
-        at, done = self._at, 0
-        while done < len(view):
-            index, start = divmod(at + done, self._info.block_bytes)
-            end = min(self._info.block_bytes, start + len(view) - done)
+        at, done, whole, length = self._at, 0, self._info.block_bytes, len(view)
+        while done < length:
+            index, start = divmod(at + done, whole)
+            end = min(whole, start + length - done)
             yield index, start, end, view[done : done + end - start]
             done += end - start
 
