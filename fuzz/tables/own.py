@@ -27,6 +27,9 @@ OWN: MappingProxyType[str, Target] = MappingProxyType(
         "cbor": Target(
             f"{_CODEC}.cbor:decode", max_len=4 * _K, samples=f"{_MADE}:ear_cbor"
         ),
+        "storage-node": Target(
+            "strongroom.services.storage.nodes:Node.parse", max_len=4 * _K
+        ),
         "cose": Target(
             f"{_CODEC}.cose:Sign1.parse", max_len=4 * _K, samples=f"{_MADE}:envelopes"
         ),
