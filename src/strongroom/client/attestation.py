@@ -166,9 +166,32 @@ def attest_with_app(
         Untrusted: step 3 or 4, a signature or binding.
         Refused: step 3, the service's findings; step 4, the policy's.
     """
-    # 1
     nonce = os.urandom(NONCE_BYTES)
-    evidence = oca(nonce)
+    return attest_evidence(
+        oca(nonce),
+        nonce,
+        service,
+        policy,
+        now,
+        user_data=user_data,
+        platform_is_fresh=platform_is_fresh,
+    )
+
+
+def attest_evidence(  # noqa: PLR0913 - as `attest_with_app`
+    evidence: Evidence,
+    nonce: bytes,
+    service: AttestationService,
+    policy: ApplicationPolicy,
+    now: int,
+    *,
+    user_data: bytes | None,
+    platform_is_fresh: bool,
+) -> Attested:
+    """Attest an app by evidence that somebody brought: steps 2 to 4 of RA-1.
+
+    Args and errors as `attest_with_app`; `nonce` is what the app's evidence answers.
+    """
     # 2
     check_challenge(evidence.app, nonce, policy.owner)
     # 3

@@ -256,20 +256,20 @@ class TlsConnection:
         """The cipher suite."""
         return self._tls.get_cipher_name() or ""
 
-    def peer_certificate(self) -> Certificate | None:
-        """Return the peer's one certificate; TLS proved that it holds the key.
+    def peer_certificate(self) -> bytes:
+        """Return the peer's one certificate in DER, or b""; TLS proved its key.
 
         Raises:
             Malformed: it showed others beside it.
         """
         found = self._tls.get_peer_certificate()
         if found is None:
-            return None
+            return b""
         chain = self._tls.get_peer_cert_chain() or []
         if len(chain) > 1:
             message = "a certificate of RA-TLS stands alone; here are more"
             raise Malformed(message)
-        return Certificate(crypto.dump_certificate(_DER, found))
+        return crypto.dump_certificate(_DER, found)
 
     def check_group(self, profile: Profile) -> None:
         """Refuse a group that `profile` does not have.

@@ -20,17 +20,23 @@ from strongroom.core.rats import (
     PlatformClaims,
     Trust,
 )
-from strongroom.errors import Malformed, Untrusted
+from strongroom.errors import Malformed, Refused, Stale, Untrusted
 from strongroom.services.attestation import appraise, verify_evidence
+from strongroom.services.attestation.app_rules import application_findings
 from strongroom.services.attestation.application import (
     ApplicationPolicy,
     VouchedPlatform,
     judge_application,
 )
+from strongroom.services.attestation.platform_rules import (
+    lock_findings,
+    platform_findings,
+)
 from strongroom.system.monitor.report import verify_app_evidence
 
 Clock = Callable[[], int]
 """() -> Unix seconds."""
+_FRESHNESS = {"app.nonce", "platform.age"}
 
 
 class Verify(Protocol):
@@ -58,22 +64,39 @@ class Anybody:
 
 @dataclass(frozen=True)
 class VouchedEnclave:
-    """An app of `policy` on a platform that a pinned service has found good."""
+    """An app of `policy` on a platform that a pinned service has found good.
+
+    `expires_at` is when the service's result does, Unix seconds. `enclave_id` names
+    the one enclave that may speak; None: any that `policy` accepts there.
+    """
 
     platform: VouchedPlatform
     policy: ApplicationPolicy
     clock: Clock
+    expires_at: int
+    enclave_id: bytes | None
 
     def __call__(self, evidence: bytes, nonce: bytes, user_data: bytes) -> None:
         """Judge app evidence; raises as `judge_application`."""
-        judge_application(
+        now, owner = self.clock(), self.policy.owner
+        if now > self.expires_at:
+            raise Stale.because(
+                "environment.expired",
+                owner,
+                expected=f"a service's result that is good at {now}",
+                got=f"one that expired at {self.expires_at}",
+                remedy="Have the environment verified again.",
+            )
+        app = judge_application(
             evidence,
             self.platform,
             self.policy,
             nonce=nonce,
-            now=self.clock(),
+            now=now,
             user_data=user_data,
         )
+        if self.enclave_id is not None:
+            _require_enclave(self.enclave_id, app.enclave_id, owner)
 
 
 class Appraiser(Protocol):
@@ -107,19 +130,18 @@ class AcceptedEnclave:
 
     def __call__(self, evidence: bytes, nonce: bytes, user_data: bytes) -> None:
         """Judge app evidence; raises as `verify_app_evidence` and `appraise`."""
-        now = self.clock()
+        now, policy = self.clock(), self.policy
         app = verify_app_evidence(evidence, self.platform, now)
-        appraise(
-            self.platform, app, self.policy, nonce=nonce, now=now, user_data=user_data
-        )
-        if not constant_time_equal(app.enclave_id, self.enclave_id):
-            raise Untrusted.because(
-                "channel.enclave",
-                self.policy.owner,
-                expected=f"the enclave {self.enclave_id.hex()[:16]}",
-                got=app.enclave_id.hex()[:16],
-                remedy="Another enclave answers for the one that was accepted.",
-            )
+        findings = [
+            *platform_findings(self.platform, policy, now),
+            *lock_findings(app.locks, policy),
+            *application_findings(app, policy, nonce, user_data),
+        ]
+        if findings:
+            stale = {each.rule for each in findings} <= _FRESHNESS
+            kind = Stale if stale else Refused
+            raise kind("; ".join(map(str, findings)), findings)
+        _require_enclave(self.enclave_id, app.enclave_id, policy.owner)
 
 
 @dataclass(frozen=True)
@@ -162,3 +184,14 @@ class EndorsedEnclave:
         """Judge app evidence; raises as `EndorsedEvidence`."""
         whole = replace(self.carrier(nonce), app=evidence)
         self.verify.judge(whole, nonce, user_data)
+
+
+def _require_enclave(expected: bytes, got: bytes, owner: str) -> None:
+    if not constant_time_equal(got, expected):
+        raise Untrusted.because(
+            "channel.enclave",
+            owner,
+            expected=f"the enclave {expected.hex()[:16]}",
+            got=got.hex()[:16],
+            remedy="Another enclave answers for the one that was accepted.",
+        )

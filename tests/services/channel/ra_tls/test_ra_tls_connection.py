@@ -2,7 +2,6 @@
 """RA-TLS between enclaves: who is accepted, who is not, and what never passes."""
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -60,14 +59,6 @@ from tests.services.ra_world import NOW, World, world_in
 SUITES = ("sm", "intl")
 
 
-@pytest.fixture(scope="module", params=SUITES)
-def world(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[World]:
-    with world_in(tmp_path_factory.mktemp("ra-tls"), str(request.param)) as made:
-        yield made
-
-
 def mutual(world: World, shown: Shown | None = None) -> Wire:
     """Return a wire between two enclaves that verify each other."""
     one = client(world, enclave(world))
@@ -116,7 +107,7 @@ def test_nothing_passes_before_the_other_end_is_accepted(world: World) -> None:
 @pytest.mark.parametrize("suite_id", SUITES)
 def test_the_certificate_is_one_that_hardware_ra_tls_reads(suite_id: str) -> None:
     validity = (snp.NOW - 60, snp.NOW + 60)
-    shown = show_hardware(suite_id, snp_evidence, validity, lambda *_: b"")
+    shown = show_hardware(suite_id, snp_evidence, validity)
     certificate = shown.credential.certificate
     (piece,) = abi.carried(certificate)
     assert piece.oid == "2.23.133.5.4.9"
@@ -194,6 +185,23 @@ def test_a_stolen_key_with_its_old_certificate_is_refused(world: World) -> None:
             {"app.nonce", "app.user_data"},
             {"ra-tls.fresh"},
         )
+
+
+def test_a_handshake_that_was_recorded_cannot_be_played_back(world: World) -> None:
+    """The old certificate with all that went with it, by someone without its key."""
+    recorded: list[bytes] = []
+
+    def record(data: bytes) -> bytes:
+        recorded.append(data)
+        return data
+
+    first = wire(client(world), server(world))
+    first.to_client = record
+    assert first.run().client.is_open
+    again = wire(client(world), server(world))
+    played = iter(recorded)
+    again.to_client = lambda _: next(played, b"")
+    assert again.run().rules["client"] == ["tls.handshake"]
 
 
 def test_a_man_who_terminates_tls_cannot_relay_the_fresh_report(world: World) -> None:

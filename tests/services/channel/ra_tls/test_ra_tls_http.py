@@ -5,7 +5,6 @@ import shutil
 import socket
 import ssl
 import subprocess
-from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -30,14 +29,6 @@ from tests.services.channel.ra_tls.ra_tls_world import (
     serving,
 )
 from tests.services.ra_world import World, world_in
-
-
-@pytest.fixture(scope="module", params=("sm", "intl"))
-def world(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[World]:
-    with world_in(tmp_path_factory.mktemp("ra-tls-http"), str(request.param)) as made:
-        yield made
 
 
 def http(endpoint: Endpoint) -> httpx.Client:

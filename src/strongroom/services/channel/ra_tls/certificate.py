@@ -26,9 +26,10 @@ NONCE_BYTES = 32
 _NAME = "strongroom"
 _NONCE_LABEL = b"strongroom/ra-tls/v1 certificate nonce"
 _KEY_LABEL = b"strongroom/ra-tls/v1 certificate key"
+_HARDWARE_LABEL = b"strongroom/ra-tls/v1 hardware "
 
 Report = Callable[[bytes, bytes], bytes]
-"""(nonce, user data) -> app evidence that answers and binds them; a gate has it."""
+"""(nonce, user data) -> evidence that has them; `EnclaveGate.report` is one."""
 
 
 @dataclass(frozen=True)
@@ -69,19 +70,29 @@ def show_enclave(
     return Shown(_credential(key, validity, wrapper), report)
 
 
+def hardware_bound(nonce: bytes, user_data: bytes) -> bytes:
+    """Return the 32 bytes that a TEE binds to give its word in a connection."""
+    return hashlib.sha256(_HARDWARE_LABEL + nonce + user_data).digest()
+
+
 def show_hardware(
     suite_id: str,
     collect: Callable[[bytes], HardwareEvidence],
     validity: tuple[int, int],
-    report: Report,
 ) -> Shown:
     """Return a fresh key with a certificate that holds a TEE's own evidence.
 
-    `collect` gets the 32 bytes that RA-TLS binds: SHA-256 of the key (abi.py "spki").
+    `collect` gets 32 bytes, which the report data (nonce, challenge) has to begin
+    with: once the SHA-256 of the key (abi.py, "spki"), then `hardware_bound` in each
+    connection.
     """
     key = TlsKey.generate(suite_id)
     evidence = collect(hashlib.sha256(key.spki).digest())
     wrapper = Wrapper(MEDIA_TYPE, evidence.to_bytes(), EVIDENCE)
+
+    def report(nonce: bytes, user_data: bytes) -> bytes:
+        return collect(hardware_bound(nonce, user_data)).to_bytes()
+
     return Shown(_credential(key, validity, wrapper), report)
 
 

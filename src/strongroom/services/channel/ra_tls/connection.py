@@ -8,6 +8,7 @@ before the peer's frame was accepted.
 """
 
 from enum import Enum
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from strongroom.core.crypto import suite
@@ -223,7 +224,8 @@ class RaTlsConnection:
 
     def _handshaken(self) -> None:
         peer, suite_id = self._endpoint.peer, self._endpoint.setting.profile.suite_id
-        self.peer_certificate = self._tls.peer_certificate()
+        if shown := self._tls.peer_certificate():
+            self.peer_certificate = _read(shown)
         if isinstance(peer, Anybody) and self._tls.alpn != ALPN:
             self._stage = _Stage.OPEN
             return
@@ -275,6 +277,12 @@ class RaTlsConnection:
                 remedy="Give the other end a certificate.",
             )
         return self.peer_certificate
+
+
+@lru_cache(maxsize=64)
+def _read(certificate: bytes) -> Certificate:
+    """Parse a certificate; a peer that comes again is not parsed again."""
+    return Certificate(certificate)
 
 
 _CLOSED = "this connection is over: open another"

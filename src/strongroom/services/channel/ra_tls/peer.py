@@ -65,7 +65,7 @@ class Enclave:
         if known is not None and 0 <= now - since < self._remember_s:
             return known
         if not certificate.is_signed_by(certificate):
-            raise _refused(
+            raise refused(
                 "ra-tls.signature",
                 expected="a certificate signed with its own key",
                 got="one that is not",
@@ -94,7 +94,7 @@ class _SomeEvidence:
 
     def __call__(self, evidence: bytes, nonce: bytes, user_data: bytes) -> None:
         if not evidence:
-            raise _refused(
+            raise refused(
                 "ra-tls.fresh", expected="evidence bound to this connection", got="none"
             )
         self.accepted(evidence, nonce, user_data)
@@ -112,7 +112,7 @@ class KnownKey:
         del suite_id
         check_dates(certificate, self.clock())
         if not any(constant_time_equal(certificate.spki, each) for each in self.spkis):
-            raise _refused(
+            raise refused(
                 "ra-tls.client",
                 expected="a party whose key is known here",
                 got="another key",
@@ -144,7 +144,7 @@ def check_dates(certificate: Certificate, now: int) -> None:
         )
 
 
-def _refused(rule: str, *, expected: str, got: str) -> Refused:
+def refused(rule: str, *, expected: str, got: str) -> Refused:
     return Untrusted.because(
         rule,
         "channel",
