@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Final, Literal
 
 from strongroom.core.crypto.ciphers import CIPHERS
-from strongroom.core.crypto.schemes import MACS, SIGNATURES
+from strongroom.core.crypto.proving import MACS, SIGNATURES
 
 Purpose = Literal["encrypt", "sign", "mac"]
 

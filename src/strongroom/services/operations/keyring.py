@@ -14,7 +14,7 @@ from strongroom.core.codec import cbor
 from strongroom.core.codec.record import Record
 from strongroom.core.crypto import SecretBuffer
 from strongroom.core.crypto.ciphers import CIPHERS, SealingKey
-from strongroom.core.crypto.schemes import MACS, SIGNATURES, ProvingKey
+from strongroom.core.crypto.proving import MACS, SIGNATURES, ProvingKey
 from strongroom.errors import LimitReached, Malformed, NotFound, Refused
 from strongroom.services.operations.algorithms import ALGORITHMS, Purpose
 
