@@ -8,7 +8,7 @@ import cryptography_vectors
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from strongroom.core.crypto import SUITES, SecretBuffer, Suite, sm2, sm2key, suite
+from strongroom.core.crypto import SUITES, SecretBuffer, Suite, sm2, sm2der, sm2key, suite
 from strongroom.errors import Conflict, Malformed, Tampered
 
 both = pytest.mark.parametrize("row", SUITES.values(), ids=SUITES)
@@ -109,7 +109,7 @@ def test_sm2_ciphertexts_have_a_fixed_length(length: int) -> None:
     key = sm2key.private_key(public, seed)
     for _ in range(300):  # coordinates with leading zeros come up too
         sealed = sm2.encrypt(sm2key.public_key(public), b"x" * length)
-        assert len(sealed) == length + sm2.ENCRYPTION_OVERHEAD
+        assert len(sealed) == length + sm2der.OVERHEAD_BYTES
         assert sm2.decrypt(key, sealed) == b"x" * length
 
 

@@ -16,13 +16,14 @@ from strongroom.core.crypto.buffers import Buffer, size
 from strongroom.core.crypto.hashing import SM3
 from strongroom.core.crypto.kem import KemKey, KemPublic
 from strongroom.core.crypto.resting import check_seed, resting
+from strongroom.core.crypto.sm2der import OVERHEAD_BYTES
 from strongroom.core.crypto.sm4gcm import KEY_BYTES, sm4_gcm
 
 _KEM_SUITE = b"strongroom/kem/sm2/v1"
 _HPKE_SUITE = b"strongroom/hpke/sm2-sm3-sm4gcm/v1"
 _BASE_MODE = b"\x00"
 _SECRET_BYTES = 32
-ENCAPSULATION_BYTES = sm2.ENCRYPTION_OVERHEAD + _SECRET_BYTES
+ENCAPSULATION_BYTES = OVERHEAD_BYTES + _SECRET_BYTES
 
 
 class Sm2KemPublic(KemPublic):
