@@ -8,7 +8,15 @@ import cryptography_vectors
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from strongroom.core.crypto import SUITES, SecretBuffer, Suite, sm2, sm2der, sm2key, suite
+from strongroom.core.crypto import (
+    SUITES,
+    SecretBuffer,
+    Suite,
+    sm2,
+    sm2der,
+    sm2key,
+    suite,
+)
 from strongroom.errors import Conflict, Malformed, Tampered
 
 both = pytest.mark.parametrize("row", SUITES.values(), ids=SUITES)

@@ -33,7 +33,9 @@ S_A = "18C7894B3816DF16CF07B05C5EC0BEF5D655D58F779CC1B400A4F3884644DB88"
 S_B = "D3A0FE15DEE185CEAE907A6B595CC32A266ED7B3367E9983A896DC32FA20F8EB"
 
 
-def party(seed: bytes, ephemeral: bytes, identity: bytes = b"1234567812345678") -> Party:
+def party(
+    seed: bytes, ephemeral: bytes, identity: bytes = b"1234567812345678"
+) -> Party:
     """Return the public side of two seeds."""
     return Party(
         sm2key.public_from_seed(seed), sm2key.public_from_seed(ephemeral), identity
@@ -60,7 +62,7 @@ seeds = st.binary(min_size=40, max_size=40)
 
 @settings(max_examples=20, deadline=None)
 @given(seeds, seeds, seeds, seeds, st.binary(max_size=40), st.integers(1, 99))
-def test_both_sides_agree(  # noqa: PLR0913 - four keys
+def test_both_sides_agree(
     d_a: bytes, r_a: bytes, d_b: bytes, r_b: bytes, name: bytes, length: int
 ) -> None:
     keys = bytearray(length), bytearray(length)
@@ -76,7 +78,7 @@ def test_both_sides_agree(  # noqa: PLR0913 - four keys
 
 
 def test_another_id_key_or_role_gives_another_key() -> None:
-    def agreed(  # noqa: PLR0913 - each input once
+    def agreed(
         seed: bytes = D_A,
         ephemeral: bytes = R_A,
         peer: Party = party(D_B, R_B),  # noqa: B008 - frozen

@@ -66,7 +66,7 @@ class Confirmation:
     expect: bytes
 
 
-def exchange_into(  # noqa: PLR0913 - the inputs of the standard
+def exchange_into(
     seed: Buffer,
     ephemeral_seed: Buffer,
     peer: Party,

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Crypto operations by handle (IF-8 to IF-13, KDF): keys never leave the ring.
+
+algorithms  the literal table        policy      what a ring allows
+keyring     make, rotate, shred      snapshot    a ring at rest
+ciphers     encrypt, decrypt         signatures  sign, verify, MAC
+agreement   X25519, SM2 exchange     wrapping    envelopes, wrapped keys
+"""
+
+from strongroom.services.crypto.agreement import (
+    Agreed,
+    Sm2Side,
+    agree,
+    agree_sm2,
+    confirm,
+)
+from strongroom.services.crypto.algorithms import ALGORITHMS, algorithm
+from strongroom.services.crypto.ciphers import (
+    decrypt,
+    decrypt_from_outside,
+    decrypt_unauthenticated,
+    encrypt,
+    encrypt_to,
+    encrypt_unauthenticated,
+)
+from strongroom.services.crypto.keyring import KeyRing
+from strongroom.services.crypto.making import (
+    derive_key,
+    generate_key,
+    import_key,
+    random,
+    rotate_key,
+    shred_key,
+)
+from strongroom.services.crypto.policy import Policy
+from strongroom.services.crypto.records import (
+    ROOT,
+    Ciphertext,
+    Handle,
+    KeyInfo,
+    KeySpec,
+    PublicKey,
+    Signature,
+    Tag,
+    UnauthenticatedCiphertext,
+    WrappedKey,
+)
+from strongroom.services.crypto.signatures import (
+    mac,
+    sign,
+    verify,
+    verify_mac,
+    verify_value,
+)
+from strongroom.services.crypto.wrapping import (
+    open_envelope,
+    seal_envelope,
+    unwrap,
+    wrap,
+)
+
+__all__ = [
+    "ALGORITHMS",
+    "ROOT",
+    "Agreed",
+    "Ciphertext",
+    "Handle",
+    "KeyInfo",
+    "KeyRing",
+    "KeySpec",
+    "Policy",
+    "PublicKey",
+    "Signature",
+    "Sm2Side",
+    "Tag",
+    "UnauthenticatedCiphertext",
+    "WrappedKey",
+    "agree",
+    "agree_sm2",
+    "algorithm",
+    "confirm",
+    "decrypt",
+    "decrypt_from_outside",
+    "decrypt_unauthenticated",
+    "derive_key",
+    "encrypt",
+    "encrypt_to",
+    "encrypt_unauthenticated",
+    "generate_key",
+    "import_key",
+    "mac",
+    "open_envelope",
+    "random",
+    "rotate_key",
+    "seal_envelope",
+    "shred_key",
+    "sign",
+    "unwrap",
+    "verify",
+    "verify_mac",
+    "verify_value",
+    "wrap",
+]
