@@ -59,8 +59,13 @@ class Scheme(ABC):
         """
 
     @abstractmethod
-    def load(self, key: Buffer) -> Sign:
-        """Return what signs with `key`, whose memory is not needed any more."""
+    def load(self, key: Buffer, public: bytes) -> Sign:
+        """Return what signs with `key`; the memory of it is not needed any more.
+
+        Args:
+            key: the private key.
+            public: its public half, which spares some schemes the computation.
+        """
 
     def verify(
         self, public: bytes, signature: bytes, message: Buffer, context: bytes = b""
@@ -102,9 +107,9 @@ class Sm2Scheme(Scheme):
         check_seed(key, self.key_bytes)
         return sm2key.public_from_seed(key)
 
-    def load(self, key: Buffer) -> Sign:
+    def load(self, key: Buffer, public: bytes) -> Sign:
         """Return what signs with `key`."""
-        loaded = sm2key.private_key(self.public(key), key)
+        loaded = sm2key.private_key(public, key)
         return lambda message, identity: sm2.sign(
             loaded, message, identity or sm2.SIGNER_ID
         )
@@ -126,7 +131,7 @@ class Ed25519Scheme(Scheme):
         """Return the encoded point."""
         return Ed25519SigningKey(key, transient=False).public.raw
 
-    def load(self, key: Buffer) -> Sign:
+    def load(self, key: Buffer, _public: bytes) -> Sign:
         """Return what signs with `key`."""
         loaded = Ed25519SigningKey(key, transient=False)
         return lambda message, _: loaded.sign(message)
@@ -167,7 +172,7 @@ class EcdsaScheme(Scheme):
         return self.key_bytes + 8
 
     def make(self, drawn: memoryview, key: memoryview) -> None:
-        """Reduce as FIPS 186-5 A.2.1 does; once a key, since it is not constant-time."""
+        """Reduce by FIPS 186-5 A.2.1, once a key only: it is not constant-time."""
         number = int.from_bytes(drawn, "big") % (self._curve.group_order - 1) + 1
         key[:] = number.to_bytes(self.key_bytes, "big")
 
@@ -182,7 +187,7 @@ class EcdsaScheme(Scheme):
             )
         )
 
-    def load(self, key: Buffer) -> Sign:
+    def load(self, key: Buffer, _public: bytes) -> Sign:
         """Return what signs with `key`."""
         loaded = self._private(key)
         return lambda message, _: loaded.sign(message, self._signing)
@@ -228,10 +233,9 @@ class MlDsa65Scheme(Scheme):
         """Return the encoded public key."""
         return self._private(key).public_key().public_bytes_raw()
 
-    def load(self, key: Buffer) -> Sign:
+    def load(self, key: Buffer, _public: bytes) -> Sign:
         """Return what signs with `key`."""
-        loaded = self._private(key)
-        return lambda message, context: loaded.sign(message, context)
+        return self._private(key).sign
 
     def _private(self, key: Buffer) -> MLDSA65PrivateKey:
         check_seed(key, self.key_bytes)

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """SM2 ciphertexts in their two forms: C1 || C3 || C2 and the DER of GB/T 35276.
 
-    SM2Cipher ::= SEQUENCE { x INTEGER, y INTEGER, hash OCTET STRING (32), OCTET STRING }
+    SM2Cipher ::= SEQUENCE {
+        XCoordinate INTEGER, YCoordinate INTEGER,
+        HASH OCTET STRING (SIZE (32)), CipherText OCTET STRING }
 
 Only the one DER encoding of a ciphertext is read, so one ciphertext has one form.
 """

@@ -73,6 +73,8 @@ def decrypt(
     parsed = Ciphertext.from_bytes(ciphertext)
     require_named(handle, parsed.key)
     with ring.lend(handle, "encrypt", parsed.version) as lent:
+        if isinstance(lent.row, LegacyCipher):
+            raise refusals.unauthenticated(lent.info)
         if parsed.algorithm != lent.row.name or len(parsed.nonce) != _nonce(lent):
             raise tampered()
         if isinstance(lent.row, Sm2Encryption):
@@ -80,7 +82,7 @@ def decrypt(
                 raise refusals.no_associated_data(lent.info)
             return _open_sm2(lent, parsed.body)
         if not isinstance(lent.row, Cipher):
-            raise refusals.unauthenticated(lent.info)
+            raise refusals.wrong_algorithm(lent.info, "a cipher")
         named, aead = _named(lent), lent.row.cipher(lent.key)
     return aead.decrypt(parsed.nonce, parsed.body, _bound(*named, associated_data))
 

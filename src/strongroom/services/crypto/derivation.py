@@ -3,7 +3,7 @@
 
 The first arrow is the device's and the monitor's (system/monitor/derive.py). A key is
 HKDF (RFC 5869) of a root and a salt, over the deterministic encoding of
-label, version, purpose, algorithm and length: another value of any of them gives a
+label, version, purpose, algorithm, whether it may leave, and length: another value of any of them gives a
 key that has nothing to do with this one. A key is written straight into secret
 memory.
 """
@@ -27,9 +27,7 @@ def derive_key(
     row: Algorithm,
 ) -> SecretBuffer:
     """Return the key of `spec` and `version` under `root`; the caller closes it."""
-    info = cbor.encode(
-        [_KEY, spec.label, version, spec.purpose, spec.algorithm, row.draw_bytes]
-    )
+    info = cbor.encode([_KEY, spec.to_value(), version, row.draw_bytes])
     with SecretBuffer(row.draw_bytes) as drawn:
         hashing.hkdf_into(root, salt=salt, info=info, out=drawn.view)
         return made(row, drawn)

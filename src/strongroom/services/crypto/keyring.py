@@ -133,7 +133,8 @@ class KeyRing(RestingShelf):
     def derive(self, spec: KeySpec, source: Handle = ROOT, salt: bytes = b"") -> Handle:
         """Make a key from the app root key, or from a key that is there to derive.
 
-        The same root, salt and spec give the same key, here and after a restart.
+        The same root, salt and spec give the same key, here and after a restart;
+        one that was shredded here is not derived again.
 
         Raises:
             Malformed: no such algorithm, or a salt that is too long.
@@ -147,6 +148,7 @@ class KeyRing(RestingShelf):
         with self._lock:
             version = 1 if source == ROOT else self.info(source).newest.number
             origin = Source(source.id, version, salt)
+            self._require_not_shredded(spec, origin)
             key = self._derived_key(spec, row, origin, 1)
             return self._new(spec, row, key, "derived", origin)
 
@@ -221,6 +223,11 @@ class KeyRing(RestingShelf):
                 message = "the version in use is not shredded alone: rotate first"
                 raise Conflict(message)
             self._keys[info.id] = self._wipe(info, {version})
+
+    def _require_not_shredded(self, spec: KeySpec, source: Source) -> None:
+        for gone in self._shredded.values():
+            if gone.spec == spec and gone.newest.source == source:
+                raise refusals.shredded(gone)
 
     def _random_key(self, row: Algorithm) -> SecretBuffer:
         with SecretBuffer(row.draw_bytes) as drawn:

@@ -90,6 +90,12 @@ class KeyInfo(Record):
     versions: tuple[KeyVersion, ...]
     shredded: bool = False
 
+    def __post_init__(self) -> None:
+        """Refuse a key without a version."""
+        if not self.versions:
+            message = "a key has at least one version"
+            raise Malformed(message)
+
     @property
     def newest(self) -> KeyVersion:
         """The version that serves new operations."""
@@ -117,7 +123,11 @@ class _ByKey(Record):
 
 @dataclass(frozen=True)
 class Ciphertext(_ByKey):
-    """An authenticated ciphertext; everything before `body` is authenticated too."""
+    """An authenticated ciphertext; everything before `body` is authenticated too.
+
+    Of SM2 encryption, whose `body` is the DER of GB/T 35276, nobody knows the sender
+    and only the data is bound.
+    """
 
     TYPE: ClassVar[str] = "strongroom/ciphertext/v1"
 

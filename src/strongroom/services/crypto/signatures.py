@@ -13,7 +13,6 @@ from strongroom.services.crypto.ciphers import require_named
 from strongroom.services.crypto.keyring import KeyRing
 from strongroom.services.crypto.kinds import Mac, Signing
 from strongroom.services.crypto.records import Handle, PublicKey, Signature, Tag
-from strongroom.services.crypto.shelf import version_of
 
 
 def sign(ring: KeyRing, handle: Handle, message: Buffer, context: bytes = b"") -> bytes:
@@ -36,7 +35,7 @@ def sign(ring: KeyRing, handle: Handle, message: Buffer, context: bytes = b"") -
             raise refusals.wrong_algorithm(lent.info, "a key of a signature scheme")
         lent.row.scheme.check_context(context)
         named = lent.info.id, lent.version.number, lent.row.name
-        by_key = lent.row.scheme.load(lent.key)
+        by_key = lent.row.scheme.load(lent.key, lent.version.public)
     return Signature(*named, value=by_key(message, context)).to_bytes()
 
 
@@ -99,8 +98,7 @@ def mac(ring: KeyRing, handle: Handle, message: Buffer) -> bytes:
         NotFound: no such key.
         Refused: the key is not for MACs, or is shredded.
     """
-    version = version_of(ring.info(handle), None).number
-    return _tag(ring, handle, message, version).to_bytes()
+    return _tag(ring, handle, message, None).to_bytes()
 
 
 def verify_mac(ring: KeyRing, handle: Handle, message: Buffer, tag: bytes) -> None:
@@ -120,10 +118,11 @@ def verify_mac(ring: KeyRing, handle: Handle, message: Buffer, tag: bytes) -> No
         raise refusals.wrong_tag()
 
 
-def _tag(ring: KeyRing, handle: Handle, message: Buffer, version: int) -> Tag:
+def _tag(ring: KeyRing, handle: Handle, message: Buffer, version: int | None) -> Tag:
     with ring.lend(handle, "mac", version) as lent:
         if not isinstance(lent.row, Mac):
             raise refusals.wrong_algorithm(lent.info, "a key of HMAC")
+        named = lent.info.id, lent.version.number, lent.row.name
         state = lent.row.hashing.keyed(lent.key)
     state.update(message)
-    return Tag(lent.info.id, version, lent.row.name, value=state.digest())
+    return Tag(*named, value=state.digest())
