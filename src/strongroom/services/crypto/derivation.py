@@ -2,10 +2,10 @@
 """One-purpose keys from a root (KDF, HW-3): device key -> app root key -> these.
 
 The first arrow is the device's and the monitor's (system/monitor/derive.py). A key is
-HKDF (RFC 5869) of a root and a salt, over the deterministic encoding of
-label, version, purpose, algorithm, whether it may leave, and length: another value of any of them gives a
-key that has nothing to do with this one. A key is written straight into secret
-memory.
+HKDF (RFC 5869) of a root and a salt, over the deterministic encoding of purpose,
+algorithm, label, whether it may leave, version and length: another value of any of
+them gives a key that has nothing to do with this one. A key is written straight into
+secret memory.
 """
 
 from strongroom.core.codec import cbor

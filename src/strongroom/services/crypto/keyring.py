@@ -225,9 +225,10 @@ class KeyRing(RestingShelf):
             self._keys[info.id] = self._wipe(info, {version})
 
     def _require_not_shredded(self, spec: KeySpec, source: Source) -> None:
-        for gone in self._shredded.values():
-            if gone.spec == spec and gone.newest.source == source:
-                raise refusals.shredded(gone)
+        for info in (*self._keys.values(), *self._shredded.values()):
+            first = info.versions[0]
+            if first.shredded and first.source == source and info.spec == spec:
+                raise refusals.shredded(info, first.number)
 
     def _random_key(self, row: Algorithm) -> SecretBuffer:
         with SecretBuffer(row.draw_bytes) as drawn:

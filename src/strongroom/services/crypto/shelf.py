@@ -76,7 +76,7 @@ class Shelf:
                 raise NotFound(refusals.unknown(handle))
             return self._counted(info)
 
-    def keys(self) -> tuple[KeyInfo, ...]:
+    def inventory(self) -> tuple[KeyInfo, ...]:
         """Return the keys that are there, in the order they were made."""
         with self._lock:
             return tuple(map(self._counted, self._keys.values()))

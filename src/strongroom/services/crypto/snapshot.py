@@ -117,7 +117,7 @@ class RestingShelf(Shelf):
         """
         blank = Keyring(self.policy.suite, counter, salt, b"", b"")
         with self._lock:
-            state = State(self.keys(), tuple(self._shredded.values()))
+            state = State(self.inventory(), tuple(self._shredded.values()))
             aead = self._aead(blank)
             sealed = aead.encrypt(_STATE_NONCE, state.to_bytes(), blank.bound)
             total = state.secret_bytes
