@@ -3,9 +3,11 @@
 
 import hashlib
 import json
+from collections.abc import Callable, Iterator
 
 import cryptography_vectors
 import pytest
+from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
 from hypothesis import given, settings, strategies as st
 
 from strongroom.core.crypto import (
@@ -19,6 +21,7 @@ from strongroom.core.crypto import (
 )
 from strongroom.errors import Conflict, Malformed, Tampered
 
+Vectors = Callable[[str], Iterator[tuple[dict[str, object], dict[str, object]]]]
 both = pytest.mark.parametrize("row", SUITES.values(), ids=SUITES)
 
 
@@ -92,6 +95,24 @@ def test_hybrid_public_keys_are_those_of_x_wing() -> None:
                 assert public.raw.hex() == vector["pkRm"]
                 ran += 1
     assert ran
+
+
+def test_ml_kem_768_wycheproof(wycheproof: Vectors) -> None:
+    """The ML-KEM half alone, as the installed library computes it."""
+    valid = 0
+    for _, test in wycheproof("mlkem_768"):
+        seed, sealed = (bytes.fromhex(str(test[name])) for name in ("seed", "c"))
+        try:
+            key = MLKEM768PrivateKey.from_seed_bytes(seed)
+            shared = key.decapsulate(sealed)
+        except ValueError:
+            assert test["result"] == "invalid", test["tcId"]
+            continue
+        assert test["result"] == "valid", test["tcId"]
+        assert key.public_key().public_bytes_raw().hex() == test["ek"]
+        assert shared.hex() == test["K"]
+        valid += 1
+    assert valid > 100
 
 
 def test_sm2_encryption_gb_t_32918_5_annex_c() -> None:
