@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Encryption, signatures, MACs and envelopes by handle: what holds, what is refused."""
 
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -35,6 +35,9 @@ from strongroom.services.crypto import (
 )
 from strongroom.services.crypto.kinds import Cipher, Mac, Signing
 from tests.services.crypto.ring_world import ENVELOPE, NOW, MakeRing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MAC = {"sm": "hmac-sm3", "intl": "hmac-sha256"}
 LEGACY = {"sm4-cbc": "an old peer", "sm4-ctr": "an old peer"}
