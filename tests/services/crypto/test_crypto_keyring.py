@@ -116,14 +116,14 @@ def test_keys_from_outside_are_refused_or_marked(make_ring: MakeRing) -> None:
     spec = KeySpec("mac", "hmac-sm3", "old system")
     buffer = outside(bytes(32))
     with pytest.raises(Refused) as caught:
-        make_ring().adopt(spec, buffer)
+        crypto.import_key(make_ring(), spec, buffer)
     assert caught.value.findings[0].rule == "crypto.import"
     with pytest.raises(Conflict):
         _ = buffer.view
     ring = make_ring(imports="migration")
-    handle = ring.adopt(spec, outside(bytes(32)))
+    handle = crypto.import_key(ring, spec, outside(bytes(32)))
     assert ring.info(handle).newest.origin == "imported"
-    ring.rotate(handle)
+    assert crypto.rotate_key(ring, handle) == 2
     assert [each.origin for each in ring.info(handle).versions] == [
         "imported",
         "generated",

@@ -62,7 +62,7 @@ class BlockMode:
         if size(iv) != BLOCK_BYTES:
             message = f"the initial block is {size(iv)} bytes, not {BLOCK_BYTES}"
             raise Malformed(message)
-        return Cipher(SM4(key), self.mode(iv))
+        return Cipher(SM4(bytes(key)), self.mode(iv))
 
 
 SM4_CBC = BlockMode(modes.CBC, padded=True)
