@@ -32,7 +32,7 @@ class RingLife(RuleBasedStateMachine):
         self.root = SecretBuffer(32)
         self.root.fill_random()
         self.ring = KeyRing(self.root, POLICY, clock=lambda: NOW)
-        self.gone: set[tuple[str, int]] = set()
+        self.gone: set[tuple[bytes, int]] = set()
         self.counter = 0
 
     def teardown(self) -> None:
@@ -67,7 +67,7 @@ class RingLife(RuleBasedStateMachine):
         left = [each for each in self.ring.info(handle).versions if not each.shredded]
         if len(left) > 1:
             self.ring.shred(handle, left[0].number)
-            self.gone.add((handle.id, left[0].number))
+            self.gone.add((handle, left[0].number))
 
     @rule(ahead=st.integers(1, 3))
     def restart(self, ahead: int) -> None:
@@ -84,7 +84,7 @@ class RingLife(RuleBasedStateMachine):
     def open(self, text: tuple[Handle, bytes, bytes, bytes]) -> None:
         handle, sealed, data, bound = text
         version = crypto.Ciphertext.from_bytes(sealed).version
-        if (handle.id, version) not in self.gone:
+        if (handle, version) not in self.gone:
             assert crypto.decrypt(self.ring, handle, sealed, bound) == data
             return
         with pytest.raises(Refused) as caught:

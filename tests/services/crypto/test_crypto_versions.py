@@ -44,7 +44,7 @@ def test_a_version_that_is_not_there(ring: KeyRing) -> None:
 @pytest.mark.parametrize("suite_id", ["sm", "intl"])
 def test_envelopes_open_after_rotation(make_ring: MakeRing, suite_id: str) -> None:
     ring = make_ring(suite_id)
-    handle = ring.generate("wrap", ENVELOPE[suite_id], "e")
+    handle = ring.generate("encrypt", ENVELOPE[suite_id], "e")
     box = crypto.seal_envelope(ring, ring.public(handle), b"data", b"info")
     ring.rotate(handle)
     assert crypto.open_envelope(ring, handle, box, b"info") == b"data"
@@ -72,7 +72,7 @@ def test_shredding_wipes_the_bytes(ring: KeyRing) -> None:
     with ring.lend(handle, "encrypt") as lent:
         window = lent.key[:]
         assert any(window)
-    crypto.shred_key(ring, handle)
+    ring.shred(handle)
     assert bytes(window) == bytes(16)
 
 

@@ -24,14 +24,6 @@ from strongroom.services.crypto.ciphers import (
     encrypt_unauthenticated,
 )
 from strongroom.services.crypto.keyring import KeyRing
-from strongroom.services.crypto.making import (
-    derive_key,
-    generate_key,
-    import_key,
-    random,
-    rotate_key,
-    shred_key,
-)
 from strongroom.services.crypto.policy import Policy
 from strongroom.services.crypto.records import (
     ROOT,
@@ -82,18 +74,12 @@ __all__ = [
     "decrypt",
     "decrypt_from_outside",
     "decrypt_unauthenticated",
-    "derive_key",
     "encrypt",
     "encrypt_to",
     "encrypt_unauthenticated",
-    "generate_key",
-    "import_key",
     "mac",
     "open_envelope",
-    "random",
-    "rotate_key",
     "seal_envelope",
-    "shred_key",
     "sign",
     "unwrap",
     "verify",

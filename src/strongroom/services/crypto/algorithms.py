@@ -89,7 +89,7 @@ _ROWS: tuple[Algorithm, ...] = (
     Envelope(
         name="hpke-sm2",
         suite="sm",
-        purposes=("wrap",),
+        purposes=("encrypt", "wrap"),
         key_bytes=SUITES["sm"].kem_seed_bytes,
         row=SUITES["sm"],
         public_length=65,
@@ -201,7 +201,7 @@ _ROWS: tuple[Algorithm, ...] = (
     Envelope(
         name="hpke-mlkem768-x25519",
         suite="intl",
-        purposes=("wrap",),
+        purposes=("encrypt", "wrap"),
         key_bytes=SUITES["intl"].kem_seed_bytes,
         row=SUITES["intl"],
         public_length=1216,

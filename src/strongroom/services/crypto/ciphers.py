@@ -2,9 +2,9 @@
 """Encryption and decryption by handle (IF-10, IF-11).
 
 A ciphertext names its key, version and algorithm. Authenticated ones bind all of
-that and the caller's associated data. SM2 ciphertexts are for short data to a public
-key; they bind no associated data, so any is refused. Unauthenticated ones are
-another type, made and opened by functions of other names.
+that and the caller's associated data. Under a key pair they are an envelope or an SM2
+ciphertext to its own public half; SM2 binds no associated data, so any is refused.
+Unauthenticated ones are another type, made and opened by functions of other names.
 """
 
 from strongroom.core.codec import cbor
@@ -15,7 +15,12 @@ from strongroom.core.crypto.buffers import size
 from strongroom.errors import LimitReached, Malformed, Tampered
 from strongroom.services.crypto import refusals
 from strongroom.services.crypto.keyring import KeyRing
-from strongroom.services.crypto.kinds import Cipher, LegacyCipher, Sm2Encryption
+from strongroom.services.crypto.kinds import (
+    Cipher,
+    Envelope,
+    LegacyCipher,
+    Sm2Encryption,
+)
 from strongroom.services.crypto.records import (
     Ciphertext,
     Handle,
@@ -42,18 +47,12 @@ def encrypt(
     """
     _check_size(plaintext)
     with ring.lend(handle, "encrypt") as lent:
-        if isinstance(lent.row, LegacyCipher):
-            raise refusals.unauthenticated(lent.info)
-        if isinstance(lent.row, Sm2Encryption):
-            if associated_data:
-                raise refusals.no_associated_data(lent.info)
-            public = PublicKey(lent.row.name, lent.version.public)
-            body = encrypt_to(ring, public, plaintext)
-            return Ciphertext(*_named(lent), nonce=b"", body=body).to_bytes()
+        named = _named(lent)
         if not isinstance(lent.row, Cipher):
-            raise refusals.wrong_algorithm(lent.info, "a cipher")
+            body = _to_itself(lent, plaintext, associated_data)
+            return Ciphertext(*named, nonce=b"", body=body).to_bytes()
         ring.count_message(lent, MAX_MESSAGES)
-        named, aead = _named(lent), lent.row.cipher(lent.key)
+        aead = lent.row.cipher(lent.key)
     nonce = ring.entropy.bytes(NONCE_BYTES)
     body = aead.encrypt(nonce, plaintext, _bound(*named, associated_data))
     return Ciphertext(*named, nonce=nonce, body=body).to_bytes()
@@ -73,17 +72,11 @@ def decrypt(
     parsed = Ciphertext.from_bytes(ciphertext)
     require_named(handle, parsed.key)
     with ring.lend(handle, "encrypt", parsed.version) as lent:
-        if isinstance(lent.row, LegacyCipher):
-            raise refusals.unauthenticated(lent.info)
-        if parsed.algorithm != lent.row.name or len(parsed.nonce) != _nonce(lent):
-            raise tampered()
-        if isinstance(lent.row, Sm2Encryption):
-            if associated_data:
-                raise refusals.no_associated_data(lent.info)
-            return _open_sm2(lent, parsed.body)
+        named = _named(lent)
         if not isinstance(lent.row, Cipher):
-            raise refusals.wrong_algorithm(lent.info, "a cipher")
-        named, aead = _named(lent), lent.row.cipher(lent.key)
+            return _by_itself(lent, parsed, associated_data)
+        _check_form(parsed, lent, NONCE_BYTES)
+        aead = lent.row.cipher(lent.key)
     return aead.decrypt(parsed.nonce, parsed.body, _bound(*named, associated_data))
 
 
@@ -99,7 +92,7 @@ def encrypt_to(ring: KeyRing, public: PublicKey, plaintext: Buffer) -> bytes:
         message = f"a key of {row.name} is not one to encrypt to: see `seal_envelope`"
         raise Malformed(message)
     points.check_sm2(public.raw)
-    return sm2der.to_der(sm2.encrypt(sm2key.public_key(public.raw), plaintext))
+    return _seal_sm2(public.raw, plaintext)
 
 
 def decrypt_from_outside(ring: KeyRing, handle: Handle, der: bytes) -> bytes:
@@ -159,27 +152,64 @@ def decrypt_unauthenticated(ring: KeyRing, handle: Handle, ciphertext: bytes) ->
         return row.mode.decrypt(lent.key, parsed.iv, parsed.body)
 
 
-def require_named(handle: Handle, key: str) -> None:
+def require_named(handle: Handle, key: Handle) -> None:
     """Refuse what another key made.
 
     Raises:
-        Refused: `key` is not the id of `handle`.
+        Refused: `key` is not `handle`.
     """
-    if key != handle.id:
-        raise refusals.other_key(handle.id[:64], key[:64])
+    if key != handle:
+        raise refusals.other_key(handle, key)
 
 
-def _named(lent: Lent) -> tuple[str, int, str]:
+def _named(lent: Lent) -> tuple[Handle, int, str]:
     return lent.info.id, lent.version.number, lent.row.name
 
 
-def _bound(key: str, version: int, algorithm: str, associated_data: bytes) -> bytes:
+def _bound(key: Handle, version: int, algorithm: str, associated_data: bytes) -> bytes:
     """Return what the tag covers besides the data: the header and the caller's."""
     return cbor.encode([Ciphertext.TYPE, key, version, algorithm, associated_data])
 
 
-def _nonce(lent: Lent) -> int:
-    return NONCE_BYTES if isinstance(lent.row, Cipher) else 0
+def _to_itself(lent: Lent, plaintext: Buffer, associated_data: bytes) -> bytes:
+    """Encrypt to the public half of a key."""
+    row = _public_kind(lent, associated_data)
+    if isinstance(row, Envelope):
+        public = row.row.kem_public(lent.version.public)
+        return public.seal(plaintext, _bound(*_named(lent), associated_data))
+    return _seal_sm2(lent.version.public, plaintext)
+
+
+def _by_itself(lent: Lent, parsed: Ciphertext, associated_data: bytes) -> bytes:
+    """Decrypt with the private half of a key."""
+    row = _public_kind(lent, associated_data)
+    _check_form(parsed, lent, 0)
+    if isinstance(row, Envelope):
+        key = row.load(lent.key)
+        return key.open(parsed.body, _bound(*_named(lent), associated_data))
+    return _open_sm2(lent, parsed.body)
+
+
+def _check_form(parsed: Ciphertext, lent: Lent, nonce_bytes: int) -> None:
+    if parsed.algorithm != lent.row.name or len(parsed.nonce) != nonce_bytes:
+        raise tampered()
+
+
+def _public_kind(lent: Lent, associated_data: bytes) -> Envelope | Sm2Encryption:
+    """Return the row of a key pair that can bind what it is to bind."""
+    if isinstance(lent.row, LegacyCipher):
+        raise refusals.unauthenticated(lent.info)
+    if isinstance(lent.row, Envelope):
+        return lent.row
+    if not isinstance(lent.row, Sm2Encryption):
+        raise refusals.wrong_algorithm(lent.info, "a cipher")
+    if associated_data:
+        raise refusals.no_associated_data(lent.info)
+    return lent.row
+
+
+def _seal_sm2(public: bytes, plaintext: Buffer) -> bytes:
+    return sm2der.to_der(sm2.encrypt(sm2key.public_key(public), plaintext))
 
 
 def _open_sm2(lent: Lent, der: bytes) -> bytes:

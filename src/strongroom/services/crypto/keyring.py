@@ -17,6 +17,7 @@ from strongroom.services.crypto.derivation import KEYRING_SALT_BYTES, derive_key
 from strongroom.services.crypto.kinds import Algorithm, Kdf
 from strongroom.services.crypto.policy import Policy
 from strongroom.services.crypto.records import (
+    HANDLE_BYTES,
     ROOT,
     Handle,
     KeyInfo,
@@ -29,7 +30,6 @@ from strongroom.services.crypto.records import (
 from strongroom.services.crypto.shelf import version_of
 from strongroom.services.crypto.snapshot import RestingShelf
 
-ID_BYTES = 16
 MAX_SALT_BYTES = 1024
 
 
@@ -147,7 +147,7 @@ class KeyRing(RestingShelf):
         row = self.policy.require(spec)
         with self._lock:
             version = 1 if source == ROOT else self.info(source).newest.number
-            origin = Source(source.id, version, salt)
+            origin = Source(source, version, salt)
             self._require_not_shredded(spec, origin)
             key = self._derived_key(spec, row, origin, 1)
             return self._new(spec, row, key, "derived", origin)
@@ -238,10 +238,10 @@ class KeyRing(RestingShelf):
     def _derived_key(
         self, spec: KeySpec, row: Algorithm, source: Source, number: int
     ) -> SecretBuffer:
-        if source.key == ROOT.id:
+        if source.key == ROOT:
             hashing = suite(self.policy.suite).hashing
             return derive_key(hashing, self._root.view, source.salt, spec, number, row)
-        with self.lend(Handle(source.key), "derive", source.version) as lent:
+        with self.lend(source.key, "derive", source.version) as lent:
             if not isinstance(lent.row, Kdf):
                 raise refusals.wrong_algorithm(lent.info, "a key to derive from")
             return derive_key(
@@ -257,10 +257,10 @@ class KeyRing(RestingShelf):
         source: Source | None = None,
     ) -> Handle:
         version = self._version(1, row, key, origin, source)
-        info = KeyInfo(self.entropy.bytes(ID_BYTES).hex(), spec, (version,))
+        info = KeyInfo(self.entropy.bytes(HANDLE_BYTES), spec, (version,))
         with self._lock:
             self._put(info, version.number, key)
-        return Handle(info.id)
+        return info.id
 
     def _version(
         self,

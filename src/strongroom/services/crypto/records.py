@@ -2,7 +2,7 @@
 """What passes between the crypto service and its callers; nothing here is secret."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, TypeAlias
 
 from strongroom.core.codec.record import Record
 from strongroom.errors import Malformed
@@ -15,14 +15,11 @@ Origin = Literal["generated", "derived", "imported"]
 MAX_LABEL = 128
 
 
-@dataclass(frozen=True, slots=True)
-class Handle:
-    """The opaque name of a key: all that a caller ever has of it."""
+Handle: TypeAlias = bytes
+"""The opaque name of a key, 16 bytes: all that a caller ever has of it."""
 
-    id: str
-
-
-ROOT = Handle("root")
+HANDLE_BYTES = 16
+ROOT: Handle = b"root"
 """The app root key: a source of derivation, and nothing else can be done with it."""
 
 
@@ -50,7 +47,7 @@ class KeySpec(Record):
 class Source(Record):
     """What a version of a key was derived from: key, its version, and the salt."""
 
-    key: str
+    key: Handle
     version: int
     salt: bytes
 
@@ -85,7 +82,7 @@ class KeyInfo(Record):
         shredded: whether every version is, for good.
     """
 
-    id: str
+    id: Handle
     spec: KeySpec
     versions: tuple[KeyVersion, ...]
     shredded: bool = False
@@ -116,7 +113,7 @@ class PublicKey(Record):
 class _ByKey(Record):
     """What names the key that made it."""
 
-    key: str
+    key: Handle
     version: int
     algorithm: str
 

@@ -13,7 +13,7 @@ def wrong_purpose(info: KeyInfo, wanted: str) -> Refused:
         "crypto.purpose",
         OWNER,
         expected=f"a key made to {wanted}",
-        got=f"{info.id[:8]} ({info.spec.label}), made to {info.spec.purpose}",
+        got=f"{short(info.id)} ({info.spec.label}), made to {info.spec.purpose}",
         remedy=f"Generate a key with the purpose {wanted!r}, or derive one.",
     )
 
@@ -24,7 +24,7 @@ def wrong_algorithm(info: KeyInfo, wanted: str) -> Refused:
         "crypto.operation",
         OWNER,
         expected=wanted,
-        got=f"{info.id[:8]} ({info.spec.label}), a key of {info.spec.algorithm}",
+        got=f"{short(info.id)} ({info.spec.label}), a key of {info.spec.algorithm}",
         remedy="Use the operation that docs/reference/crypto.md has for it.",
     )
 
@@ -36,7 +36,7 @@ def shredded(info: KeyInfo, version: int | None = None) -> Refused:
         "crypto.shredded",
         OWNER,
         expected="a key that is there",
-        got=f"{info.id[:8]} ({info.spec.label}){which}, which was shredded",
+        got=f"{short(info.id)} ({info.spec.label}){which}, which was shredded",
         remedy="What was under it alone cannot be had back; make a new key.",
     )
 
@@ -81,7 +81,7 @@ def not_extractable(info: KeyInfo) -> Refused:
         "crypto.extractable",
         OWNER,
         expected="a key made with extractable=True",
-        got=f"{info.id[:8]} ({info.spec.label}), made to stay inside",
+        got=f"{short(info.id)} ({info.spec.label}), made to stay inside",
         remedy="Make a new extractable key, or move the work to where the key is.",
     )
 
@@ -92,19 +92,30 @@ def no_rotation(info: KeyInfo, why: str) -> Refused:
         "crypto.rotation",
         OWNER,
         expected="a key that was generated here or derived from one that is there",
-        got=f"{info.id[:8]} ({info.spec.label}), {why}",
+        got=f"{short(info.id)} ({info.spec.label}), {why}",
         remedy="Make a new key instead.",
     )
 
 
-def other_key(expected: str, got: str) -> Refused:
+def other_key(expected: Handle, got: Handle) -> Refused:
     """A ciphertext, signature or tag names another key than the one given."""
     return Refused.because(
         "crypto.key",
         OWNER,
-        expected=f"one made by {expected}",
-        got=f"one that names {got}",
+        expected=f"one made by {short(expected)}",
+        got=f"one that names {short(got)}",
         remedy="Use the key that it names.",
+    )
+
+
+def other_algorithm(expected: str, got: str) -> Refused:
+    """A signature names another algorithm than that of the key given."""
+    return Refused.because(
+        "crypto.key",
+        OWNER,
+        expected=f"a signature of {expected}",
+        got=f"one of {got[:64]}",
+        remedy="Use the key that made it.",
     )
 
 
@@ -173,7 +184,12 @@ def other_suite(expected: str, got: str) -> Refused:
 
 def unknown(handle: Handle) -> str:
     """Return the message for a key that never was; it is not a refusal."""
-    return f"there is no key {handle.id[:64]!r} here"
+    return f"there is no key {short(handle)} here"
+
+
+def short(handle: Handle) -> str:
+    """Return a handle as people are shown it."""
+    return handle[:4].hex() or "none"
 
 
 def _tampered(rule: str, expected: str, got: str, remedy: str) -> Tampered:

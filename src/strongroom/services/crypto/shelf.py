@@ -59,10 +59,10 @@ class Shelf:
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
         self._lock = threading.RLock()
-        self._keys: dict[str, KeyInfo] = {}
-        self._shredded: dict[str, KeyInfo] = {}
-        self._secrets: dict[tuple[str, int], SecretBuffer] = {}
-        self._messages: dict[tuple[str, int], int] = {}
+        self._keys: dict[Handle, KeyInfo] = {}
+        self._shredded: dict[Handle, KeyInfo] = {}
+        self._secrets: dict[tuple[Handle, int], SecretBuffer] = {}
+        self._messages: dict[tuple[Handle, int], int] = {}
 
     def info(self, handle: Handle) -> KeyInfo:
         """Return everything about a key but the key.
@@ -71,10 +71,7 @@ class Shelf:
             NotFound: no such key.
         """
         with self._lock:
-            info = self._keys.get(handle.id) or self._shredded.get(handle.id)
-            if info is None:
-                raise NotFound(refusals.unknown(handle))
-            return self._counted(info)
+            return self._counted(self._find(handle))
 
     def inventory(self) -> tuple[KeyInfo, ...]:
         """Return the keys that are there, in the order they were made."""
@@ -136,8 +133,14 @@ class Shelf:
             self._keys.clear()
             self._shredded.clear()
 
+    def _find(self, handle: Handle) -> KeyInfo:
+        info = self._keys.get(handle) or self._shredded.get(handle)
+        if info is None:
+            raise NotFound(refusals.unknown(handle))
+        return info
+
     def _present(self, handle: Handle) -> KeyInfo:
-        info = self.info(handle)
+        info = self._find(handle)
         if info.shredded:
             raise refusals.shredded(info)
         return info
@@ -168,7 +171,7 @@ class Shelf:
         while len(self._shredded) > MAX_SHREDDED:
             del self._shredded[next(iter(self._shredded))]
 
-    def _drop(self, identity: str, number: int) -> None:
+    def _drop(self, identity: Handle, number: int) -> None:
         secret = self._secrets.pop((identity, number), None)
         if secret is not None:
             secret.close()
@@ -206,5 +209,6 @@ def version_of(info: KeyInfo, number: int | None) -> KeyVersion:
     for version in info.versions:
         if version.number == number:
             return version
-    message = f"key {info.id[:8]} ({info.spec.label}) has no version {number}"
+    name = f"{refusals.short(info.id)} ({info.spec.label})"
+    message = f"key {name} has no version {number}"
     raise NotFound(message)

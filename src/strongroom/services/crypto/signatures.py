@@ -56,12 +56,12 @@ def verify(
         Untrusted: it does not verify.
     """
     parsed = Signature.from_bytes(signature)
-    if isinstance(key, Handle):
+    if isinstance(key, bytes):
         require_named(key, parsed.key)
         with ring.lend(key, "sign", parsed.version) as lent:
             key = PublicKey(lent.row.name, lent.version.public)
     if parsed.algorithm != key.algorithm:
-        raise refusals.other_key(key.algorithm, parsed.algorithm[:64])
+        raise refusals.other_algorithm(key.algorithm, parsed.algorithm)
     verify_value(ring, key, message, parsed.value, context)
     return parsed
 

@@ -26,7 +26,7 @@ from strongroom.services.crypto import refusals
 from strongroom.services.crypto.algorithms import algorithm
 from strongroom.services.crypto.derivation import KEYRING_SALT_BYTES, keyring_key
 from strongroom.services.crypto.policy import Policy
-from strongroom.services.crypto.records import KeyInfo
+from strongroom.services.crypto.records import Handle, KeyInfo
 from strongroom.services.crypto.shelf import Shelf
 
 ROOT_BYTES = 32
@@ -72,7 +72,7 @@ class State(Record):
     shredded: tuple[KeyInfo, ...]
 
     @property
-    def places(self) -> tuple[tuple[str, int, int], ...]:
+    def places(self) -> tuple[tuple[Handle, int, int], ...]:
         """Id, version and length of every key's bytes, in their order."""
         return tuple(
             (info.id, version.number, algorithm(info.spec.algorithm).key_bytes)

@@ -3,6 +3,8 @@
 
 An envelope is HPKE's base mode (RFC 9180) or its SM twin, to a public key. A key is
 wrapped by an authenticated cipher or in an envelope; what it is for is bound to it.
+A key made to open envelopes of data unwraps no keys, nor the other way round: what
+opens data would give away a key that came in an envelope (KM-3).
 """
 
 from strongroom.core.codec import cbor
@@ -13,7 +15,13 @@ from strongroom.services.crypto import refusals
 from strongroom.services.crypto.ciphers import MAX_MESSAGES, require_named
 from strongroom.services.crypto.keyring import KeyRing
 from strongroom.services.crypto.kinds import Cipher, Envelope
-from strongroom.services.crypto.records import Handle, KeySpec, PublicKey, WrappedKey
+from strongroom.services.crypto.records import (
+    Handle,
+    KeySpec,
+    PublicKey,
+    Purpose,
+    WrappedKey,
+)
 from strongroom.services.crypto.shelf import Lent
 
 
@@ -42,10 +50,16 @@ def open_envelope(ring: KeyRing, handle: Handle, box: bytes, info: bytes) -> byt
         Refused: the key opens no envelopes, or is shredded.
         Tampered: altered, another `info`, or to another key.
     """
+    return _open(ring, handle, box, info, "encrypt")
+
+
+def _open(
+    ring: KeyRing, handle: Handle, box: bytes, info: bytes, purpose: Purpose
+) -> bytes:
     found = ring.info(handle)
     numbers = [each.number for each in found.versions if not each.shredded]
     for number in reversed(numbers or [found.newest.number]):
-        with ring.lend(handle, "wrap", number) as lent:
+        with ring.lend(handle, purpose, number) as lent:
             if not isinstance(lent.row, Envelope):
                 raise refusals.wrong_algorithm(lent.info, "a key that opens envelopes")
             key = lent.row.load(lent.key)
@@ -76,7 +90,7 @@ def wrap(ring: KeyRing, under: Handle | PublicKey, key: Handle) -> bytes:
         if not spec.extractable:
             raise refusals.not_extractable(travelling.info)
         if isinstance(under, PublicKey):
-            named = "", 0, under.algorithm
+            named = b"", 0, under.algorithm
             body = seal_envelope(ring, under, travelling.key, _bound(*named, spec))
             return WrappedKey(*named, spec=spec, nonce=b"", body=body).to_bytes()
         with ring.lend(under, "wrap") as lent:
@@ -123,7 +137,7 @@ def unwrap(ring: KeyRing, under: Handle, wrapped: bytes) -> Handle:
 def _unwrap_envelope(
     ring: KeyRing, under: Handle, parsed: WrappedKey, bound: bytes
 ) -> Handle:
-    raw = open_envelope(ring, under, parsed.body, bound)
+    raw = _open(ring, under, parsed.body, bound, "wrap")
     if parsed.nonce or parsed.version or not raw:
         raise tampered()
     key = SecretBuffer(len(raw))
@@ -137,6 +151,6 @@ def _cipher(lent: Lent) -> Cipher:
     return lent.row
 
 
-def _bound(key: str, version: int, algorithm: str, spec: KeySpec) -> bytes:
+def _bound(key: Handle, version: int, algorithm: str, spec: KeySpec) -> bytes:
     """Return what the wrapping covers besides the key: by what, and what it is for."""
     return cbor.encode([WrappedKey.TYPE, key, version, algorithm, spec.to_value()])
