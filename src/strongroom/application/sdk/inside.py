@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The fifteen functions as an app in an enclave has them."""
 
+from functools import cached_property
+
+from strongroom.application.sdk import app_keys
 from strongroom.application.sdk.calls import decode_answer
 from strongroom.application.sdk.host_store import HostStore
 from strongroom.application.sdk.interface import Policy
@@ -8,7 +11,6 @@ from strongroom.application.sdk.peers import LocalPeers, Relay
 from strongroom.application.sdk.remote import RemoteServices
 from strongroom.core.codec import cbor
 from strongroom.core.codec.bundle import VerifiedBundle
-from strongroom.core.codec.keys import PublicKey
 from strongroom.core.rats import (
     AppraisalPolicy,
     Endorsements,
@@ -17,11 +19,10 @@ from strongroom.core.rats import (
     Trust,
     not_checked_bytes,
 )
-from strongroom.errors import Malformed, Refused, Untrusted
+from strongroom.errors import Malformed, Refused
+from strongroom.services import crypto
 from strongroom.services.attestation import appraise, verify_evidence
 from strongroom.services.channel import ChannelAgent, ChannelService
-from strongroom.services.operations import KeyRing
-from strongroom.services.operations.keyring import HANDLE_BYTES
 from strongroom.services.sealing import Sealer
 from strongroom.services.storage import Place, Storage
 
@@ -33,8 +34,6 @@ class InsideServices:
     """Implements `Services` for the app of one enclave.
 
     Attributes:
-        keys: made in here, by handle; they end with the enclave unless the app seals
-            `keys.export()`.
         channels: those that clients have opened with this app.
 
     What needs the ordinary side (other enclaves, the platform's evidence, a place to
@@ -44,7 +43,6 @@ class InsideServices:
     def __init__(self, gate: ServiceGate, bundle: VerifiedBundle) -> None:
         self._gate, self._bundle = gate, bundle
         self._sealer = Sealer(gate, bundle)
-        self.keys = KeyRing(bundle.manifest.suite, gate.random)
         self._open: dict[str, Storage] = {}
         self._peers = LocalPeers(gate, bundle)
         self.channels = ChannelService(
@@ -147,27 +145,41 @@ class InsideServices:
                 remedy="Name it under `storage` in strongroom.toml, and build anew.",
             )
         if namespace not in self._open:
-            manifest = self._bundle.manifest
-            app = self._bundle.measurement.hex()
-            place = Place.from_value(
-                {
-                    "type": Place.TYPE,
-                    "suite": manifest.suite,
-                    "app": app,
-                    "owner": _OWNER,
-                    "namespace": namespace,
-                }
-            )
-            with self._gate.sealing_key(f"storage/{namespace}") as key:
-                self._open[namespace] = Storage.open(
-                    HostStore(self._gate.ask_host, namespace),
-                    self._gate,
-                    key,
-                    place,
-                    create=True,
-                    random=self._gate.random,
-                )
+            self._open[namespace] = self._storage(namespace, _OWNER)
         return self._open[namespace]
+
+    def _storage(self, namespace: str, owner: str) -> Storage:
+        place = Place.from_value(
+            {
+                "type": Place.TYPE,
+                "suite": self._bundle.manifest.suite,
+                "app": self._bundle.measurement.hex(),
+                "owner": owner,
+                "namespace": namespace,
+            }
+        )
+        with self._gate.sealing_key(f"storage/{namespace}") as key:
+            return Storage.open(
+                HostStore(self._gate.ask_host, namespace),
+                self._gate,
+                key,
+                place,
+                create=True,
+                random=self._gate.random,
+            )
+
+    @cached_property
+    def keys(self) -> crypto.KeyRing:
+        """The app's keys, made in here, by handle; see `strongroom.services.crypto`.
+
+        They end with the enclave unless the manifest has a namespace `keys`. What a
+        ring takes besides the algorithms of its suite is the app's to say, in code
+        that is measured: `services.keys.policy = crypto.Policy(...)`.
+        """
+        manifest = self._bundle.manifest
+        kept = app_keys.NAMESPACE in manifest.storage
+        place = self._storage(app_keys.NAMESPACE, app_keys.OWNER) if kept else None
+        return app_keys.open_keys(self._gate, manifest.suite, place)
 
     def random(self, n: int) -> bytes:
         """Return `n` random bytes of the device (IF-8)."""
@@ -175,36 +187,37 @@ class InsideServices:
 
     def generate_key(self, algorithm: str, purpose: str, label: str) -> bytes:
         """Make a key and return its handle (IF-9); see `KeyRing.generate`."""
-        return self.keys.generate(algorithm, purpose, label)
+        return self.keys.generate(crypto.as_purpose(purpose), algorithm, label)
 
     def encrypt(self, key: bytes, data: bytes, associated_data: bytes = b"") -> bytes:
         """Encrypt under the newest version of a key (IF-10)."""
-        return self.keys.encrypt(key, data, associated_data)
+        return crypto.encrypt(self.keys, key, data, associated_data)
 
     def decrypt(self, key: bytes, data: bytes, associated_data: bytes = b"") -> bytes:
         """Decrypt what `encrypt` gave (IF-11)."""
-        return self.keys.decrypt(key, data, associated_data)
+        return crypto.decrypt(self.keys, key, data, associated_data)
 
     def sign(self, key: bytes, message: bytes) -> bytes:
-        """Sign with the newest version of a key (IF-12)."""
-        return self.keys.sign(key, message)
+        """Return a `Signature`, or a `Tag` of a key for MACs (IF-12)."""
+        if self.keys.info(key).spec.purpose == "mac":
+            return crypto.mac(self.keys, key, message)
+        return crypto.sign(self.keys, key, message)
 
     def verify_signature(self, key: bytes, message: bytes, signature: bytes) -> bool:
         """Whether a signature is that of a handle's key, or of a `PublicKey` (IF-13).
 
         Args:
-            key: a handle, or the bytes of a `core.codec.keys.PublicKey`, which is how
-                a signer from elsewhere is named.
+            key: a handle; or a signer from elsewhere, as the bytes of a public key
+                of `services.crypto` or, of a party, of `core.codec.keys`.
             message: what was signed.
-            signature: as its scheme has it.
+            signature: what `sign` gave; of a signer from elsewhere, also as its
+                scheme has it.
+
+        Raises:
+            Refused: `crypto.algorithm`, the ring allows none of that signer's.
         """
-        if len(key) == HANDLE_BYTES:
-            return self.keys.holds(key, message, signature)
-        try:
-            PublicKey.from_bytes(key).verifying().verify(signature, message)
-        except Untrusted:
-            return False
-        return True
+        by = key if len(key) == crypto.HANDLE_BYTES else app_keys.public_key(key)
+        return crypto.holds(self.keys, by, message, signature)
 
     def seal(
         self, data: bytes, policy: Policy = "measurement", associated_data: bytes = b""

@@ -26,6 +26,7 @@ from strongroom.services.crypto.ciphers import (
 from strongroom.services.crypto.keyring import KeyRing
 from strongroom.services.crypto.policy import Policy
 from strongroom.services.crypto.records import (
+    HANDLE_BYTES,
     ROOT,
     Ciphertext,
     Handle,
@@ -36,14 +37,17 @@ from strongroom.services.crypto.records import (
     Tag,
     UnauthenticatedCiphertext,
     WrappedKey,
+    as_purpose,
 )
 from strongroom.services.crypto.signatures import (
+    holds,
     mac,
     sign,
     verify,
     verify_mac,
     verify_value,
 )
+from strongroom.services.crypto.snapshot import Keyring
 from strongroom.services.crypto.wrapping import (
     open_envelope,
     seal_envelope,
@@ -53,6 +57,7 @@ from strongroom.services.crypto.wrapping import (
 
 __all__ = [
     "ALGORITHMS",
+    "HANDLE_BYTES",
     "ROOT",
     "Agreed",
     "Ciphertext",
@@ -60,6 +65,7 @@ __all__ = [
     "KeyInfo",
     "KeyRing",
     "KeySpec",
+    "Keyring",
     "Policy",
     "PublicKey",
     "Signature",
@@ -70,6 +76,7 @@ __all__ = [
     "agree",
     "agree_sm2",
     "algorithm",
+    "as_purpose",
     "confirm",
     "decrypt",
     "decrypt_from_outside",
@@ -77,6 +84,7 @@ __all__ = [
     "encrypt",
     "encrypt_to",
     "encrypt_unauthenticated",
+    "holds",
     "mac",
     "open_envelope",
     "seal_envelope",

@@ -27,7 +27,7 @@ from strongroom.services.crypto.records import (
     Purpose,
     Source,
 )
-from strongroom.services.crypto.shelf import version_of
+from strongroom.services.crypto.shelf import COUNTED_AT_ONCE, version_of
 from strongroom.services.crypto.snapshot import RestingShelf
 
 MAX_SALT_BYTES = 1024
@@ -67,6 +67,7 @@ class KeyRing(RestingShelf):
         super().__init__(policy, root)
         self.entropy: Entropy = entropy or Generator()
         self._clock = clock
+        self._counter = 0
 
     @classmethod
     def restore(
@@ -99,6 +100,7 @@ class KeyRing(RestingShelf):
         ring = cls(root, policy, clock=clock, entropy=entropy)
         try:
             ring._take_up(data, counter)
+            ring._counter = counter
         except BaseException:
             ring.close()
             raise
@@ -115,6 +117,27 @@ class KeyRing(RestingShelf):
             Malformed: the counter is none.
         """
         return self.rest(counter, self.entropy.bytes(KEYRING_SALT_BYTES))
+
+    def keep(self, save: Callable[[bytes], None]) -> None:
+        """Have every change saved from now on, before whoever made it is answered.
+
+        A key that could not be saved is not made. Numbers of messages are rounded up
+        to what may have been counted since the last saving.
+
+        Args:
+            save: takes an export and returns once it is durable. The place must give
+                the newest one back and nothing else; the counter in it only counts.
+        """
+        with self._lock:
+            for name in self._secrets:
+                done = self._messages.get(name, 0) // COUNTED_AT_ONCE + 1
+                self._messages[name] = done * COUNTED_AT_ONCE
+
+        def changed() -> None:
+            self._counter += 1
+            save(self.export(self._counter))
+
+        self._changed = changed
 
     def generate(
         self, purpose: Purpose, algorithm: str, label: str, *, extractable: bool = False
@@ -199,7 +222,7 @@ class KeyRing(RestingShelf):
                 key = self._random_key(row)
             version = self._version(number, row, key, origin, last.source)
             versions = (*info.versions, version)
-            self._put(replace(info, versions=versions), number, key)
+            self._add(replace(info, versions=versions), number, key)
             return number
 
     def shred(self, handle: Handle, version: int | None = None) -> None:
@@ -215,6 +238,7 @@ class KeyRing(RestingShelf):
             if version is None:
                 gone = self._wipe(info, {each.number for each in info.versions})
                 self._remember(replace(gone, shredded=True))
+                self._changed()
                 return
             chosen = version_of(info, version)
             if chosen.shredded:
@@ -223,6 +247,7 @@ class KeyRing(RestingShelf):
                 message = "the version in use is not shredded alone: rotate first"
                 raise Conflict(message)
             self._keys[info.id] = self._wipe(info, {version})
+            self._changed()
 
     def _require_not_shredded(self, spec: KeySpec, source: Source) -> None:
         for info in (*self._keys.values(), *self._shredded.values()):
@@ -259,7 +284,7 @@ class KeyRing(RestingShelf):
         version = self._version(1, row, key, origin, source)
         info = KeyInfo(self.entropy.bytes(HANDLE_BYTES), spec, (version,))
         with self._lock:
-            self._put(info, version.number, key)
+            self._add(info, version.number, key)
         return info.id
 
     def _version(

@@ -2,13 +2,15 @@
 """What passes between the crypto service and its callers; nothing here is secret."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal, TypeAlias
+from typing import ClassVar, Literal, TypeAlias, get_args
 
 from strongroom.core.codec.record import Record
 from strongroom.errors import Malformed
 
 Purpose = Literal["encrypt", "sign", "mac", "derive", "wrap", "agree"]
 """The one thing that a key is for (KM-3)."""
+
+PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
 
 Origin = Literal["generated", "derived", "imported"]
 
@@ -21,6 +23,19 @@ Handle: TypeAlias = bytes
 HANDLE_BYTES = 16
 ROOT: Handle = b"root"
 """The app root key: a source of derivation, and nothing else can be done with it."""
+
+
+def as_purpose(text: str) -> Purpose:
+    """Return a purpose that somebody wrote.
+
+    Raises:
+        Malformed: there is none of that name.
+    """
+    for purpose in PURPOSES:
+        if purpose == text:
+            return purpose
+    message = f"the purpose of a key is one of {', '.join(PURPOSES)}"
+    raise Malformed(message)
 
 
 @dataclass(frozen=True)

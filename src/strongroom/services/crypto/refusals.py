@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every refusal of the crypto service: rule, expected, got, remedy."""
 
-from strongroom.errors import Finding, Refused, Stale, Tampered
+from strongroom.errors import Finding, Refused, Stale, Tampered, Untrusted
 from strongroom.services.crypto.records import Handle, KeyInfo
 
 OWNER = "crypto"
@@ -147,6 +147,18 @@ def wrong_tag() -> Tampered:
     return _tampered(
         "crypto.tag", "the tag of this message", "another one", "Get it again."
     )
+
+
+def not_its_signature(info: KeyInfo) -> Untrusted:
+    """What is shown as a key's signature or tag does not name that key."""
+    finding = Finding(
+        "crypto.signature",
+        OWNER,
+        f"a signature or tag of {short(info.id)} ({info.spec.label})",
+        "bytes that name another key, version or algorithm",
+        "Get the statement again from the one who signed it.",
+    )
+    return Untrusted(str(finding), [finding])
 
 
 def wrong_confirmation() -> Tampered:

@@ -7,7 +7,7 @@ works on when it is not.
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from types import TracebackType
@@ -28,6 +28,8 @@ from strongroom.services.crypto.records import (
 
 MAX_SECRETS = 1024
 """Versions with bytes; each takes a page of locked memory."""
+COUNTED_AT_ONCE = 1 << 16
+"""Messages under a key between two notices that their number has changed."""
 MAX_SHREDDED = 4096
 """Shredded keys that are remembered as such; older ones become unknown."""
 
@@ -63,6 +65,7 @@ class Shelf:
         self._shredded: dict[Handle, KeyInfo] = {}
         self._secrets: dict[tuple[Handle, int], SecretBuffer] = {}
         self._messages: dict[tuple[Handle, int], int] = {}
+        self._changed: Callable[[], None] = _nobody
 
     def info(self, handle: Handle) -> KeyInfo:
         """Return everything about a key but the key.
@@ -102,14 +105,25 @@ class Shelf:
             Refused: shredded, meant for something else, or not allowed any more.
         """
         with self._lock:
-            info = self._present(handle)
-            if info.spec.purpose != purpose:
-                raise refusals.wrong_purpose(info, purpose)
+            info = self.usable(handle, purpose)
             row = self.policy.require(info.spec)
             chosen = version_of(info, version)
             if chosen.shredded:
                 raise refusals.shredded(info, chosen.number)
             yield Lent(info, chosen, row, self._secrets[info.id, chosen.number].view)
+
+    def usable(self, handle: Handle, purpose: Purpose) -> KeyInfo:
+        """Return what is known of a key that is there for a purpose.
+
+        Raises:
+            NotFound: no such key.
+            Refused: shredded, or meant for something else.
+        """
+        with self._lock:
+            info = self._present(handle)
+            if info.spec.purpose != purpose:
+                raise refusals.wrong_purpose(info, purpose)
+            return info
 
     def count_message(self, lent: Lent, limit: int) -> None:
         """Count one more message under a key.
@@ -124,6 +138,8 @@ class Shelf:
                 message = f"{limit} messages under one key are the limit: rotate it"
                 raise LimitReached(message)
             self._messages[name] = count
+            if count % COUNTED_AT_ONCE == 0:
+                self._changed()
 
     def close(self) -> None:
         """Wipe every key; the shelf is empty afterwards."""
@@ -144,6 +160,20 @@ class Shelf:
         if info.shredded:
             raise refusals.shredded(info)
         return info
+
+    def _add(self, info: KeyInfo, number: int, key: SecretBuffer) -> None:
+        """Put a version and tell of it; as if it had never been where that fails."""
+        before = self._keys.get(info.id)
+        self._put(info, number, key)
+        try:
+            self._changed()
+        except BaseException:
+            self._drop(info.id, number)
+            if before is None:
+                del self._keys[info.id]
+            else:
+                self._keys[info.id] = before
+            raise
 
     def _put(self, info: KeyInfo, number: int, key: SecretBuffer) -> None:
         """Keep a version's bytes; closes them where there is no room."""
@@ -196,6 +226,10 @@ class Shelf:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _nobody() -> None:
+    """Tell nobody of a change."""
 
 
 def version_of(info: KeyInfo, number: int | None) -> KeyVersion:

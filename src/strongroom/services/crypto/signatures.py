@@ -7,12 +7,13 @@ of signers elsewhere.
 """
 
 from strongroom.core.crypto import Buffer, constant_time_equal
-from strongroom.errors import Untrusted
+from strongroom.errors import Malformed, NotFound, Tampered, Untrusted
 from strongroom.services.crypto import refusals
 from strongroom.services.crypto.ciphers import require_named
 from strongroom.services.crypto.keyring import KeyRing
 from strongroom.services.crypto.kinds import Mac, Signing
 from strongroom.services.crypto.records import Handle, PublicKey, Signature, Tag
+from strongroom.services.crypto.shelf import version_of
 
 
 def sign(ring: KeyRing, handle: Handle, message: Buffer, context: bytes = b"") -> bytes:
@@ -91,6 +92,34 @@ def verify_value(
         )
 
 
+def holds(
+    ring: KeyRing, key: Handle | PublicKey, message: Buffer, proof: bytes
+) -> bool:
+    """Return whether `proof` is a key's over `message`.
+
+    Args:
+        ring: the keys.
+        key: a handle, whose `Signature` or `Tag` it has to be, or a public key.
+        message: what was signed.
+        proof: of a public key a `Signature`, or its value as the standard has it.
+
+    Raises:
+        Malformed: `key` is no public key of a signature scheme.
+        NotFound: no such key.
+        Refused: the key is for something else, not allowed, or shredded.
+    """
+    try:
+        if isinstance(key, PublicKey):
+            verify_value(ring, key, message, _value(proof))
+        elif ring.info(key).spec.purpose == "mac":
+            verify_mac(ring, key, message, _own(ring, key, Tag, proof))
+        else:
+            verify(ring, key, message, _own(ring, key, Signature, proof))
+    except (Tampered, Untrusted):
+        return False
+    return True
+
+
 def mac(ring: KeyRing, handle: Handle, message: Buffer) -> bytes:
     """Return a `Tag` of `message` by the newest version.
 
@@ -126,3 +155,29 @@ def _tag(ring: KeyRing, handle: Handle, message: Buffer, version: int | None) ->
         state = lent.row.hashing.keyed(lent.key)
     state.update(message)
     return Tag(*named, value=state.digest())
+
+
+def _own(
+    ring: KeyRing, handle: Handle, kind: type[Signature | Tag], proof: bytes
+) -> bytes:
+    """Return `proof` if it names a key that may be used for it, and a version of it.
+
+    Raises:
+        Untrusted: it does not.
+    """
+    info = ring.usable(handle, "mac" if kind is Tag else "sign")
+    try:
+        parsed = kind.from_bytes(proof)
+        version_of(info, parsed.version)
+    except (Malformed, NotFound) as error:
+        raise refusals.not_its_signature(info) from error
+    if (parsed.key, parsed.algorithm) != (handle, info.spec.algorithm):
+        raise refusals.not_its_signature(info)
+    return proof
+
+
+def _value(proof: bytes) -> bytes:
+    try:
+        return Signature.from_bytes(proof).value
+    except Malformed:
+        return proof
