@@ -52,6 +52,15 @@ def confirm(services, key, shown):
     agreed = AGREED.pop(bytes.fromhex(key))
     return crypto.confirm(services.keys, agreed, bytes.fromhex(shown)).hex()
 
+def encapsulate(services, text):
+    public = crypto.PublicKey.from_bytes(bytes.fromhex(text))
+    key, box = crypto.encapsulate(services.keys, public, "session")
+    return [key.hex(), box.hex()]
+
+def decapsulate(services, key, shown):
+    opened = map(bytes.fromhex, (key, shown))
+    return crypto.decapsulate(services.keys, *opened, "session").hex()
+
 def derive(services, text):
     source = bytes.fromhex(text)
     row = services.keys.info(source).spec.algorithm.replace("hkdf", "hmac")
@@ -82,8 +91,10 @@ ENTRIES = (
     EntryPoint("agree", "main:agree", _AGREE, _OUTPUT),
     EntryPoint("boom", "main:boom", (), _OUTPUT),
     EntryPoint("confirm", "main:confirm", _CONFIRM, _OUTPUT),
+    EntryPoint("decapsulate", "main:decapsulate", _CONFIRM, _OUTPUT),
     EntryPoint("derive", "main:derive", _TEXT, _OUTPUT),
     EntryPoint("echo", "main:echo", _TEXT, _OUTPUT),
+    EntryPoint("encapsulate", "main:encapsulate", _TEXT, _OUTPUT),
     EntryPoint("give_back", "main:give_back", _TEXT, _OUTPUT),
     EntryPoint("keep", "main:keep", _TEXT, _OUTPUT),
     EntryPoint("public_half", "main:public_half", _TEXT, _OUTPUT),

@@ -324,6 +324,7 @@ def draws_no_more_than_a_gate_carries(case: Case) -> None:
 
 AEAD = {"sm": "sm4-gcm", "intl": "aes-256-gcm"}
 SIGNATURE = {"sm": "sm2-sm3", "intl": "ed25519"}
+ENVELOPE = {"sm": "hpke-sm2", "intl": "hpke-mlkem768-x25519"}
 AGREEMENT = {"sm": ("sm2-exchange", 2), "intl": ("x25519", 1)}
 """The algorithm, and how many keys of it each side takes to an agreement."""
 
@@ -368,11 +369,12 @@ class Side:
         assert isinstance(both, str)
         return both[:32], both[32:]
 
-    def tag(self, agreed: str) -> bytes:
-        """Return a MAC under a key derived from what was agreed on."""
-        derived = self.services.call("derive", text=agreed)
-        assert isinstance(derived, str)
-        return Tag.from_bytes(self.services.sign(bytes.fromhex(derived), b"m")).value
+
+def tag(services: OutsideServices, agreed: object) -> bytes:
+    """Return a MAC under a key derived from what was agreed on."""
+    derived = services.call("derive", text=agreed)
+    assert isinstance(derived, str)
+    return Tag.from_bytes(services.sign(bytes.fromhex(derived), b"m")).value
 
 
 def agrees_on_keys_with_a_peer(case: Case) -> None:
@@ -383,7 +385,7 @@ def agrees_on_keys_with_a_peer(case: Case) -> None:
         for side, key, proof in ((one, mine, expected), (two, theirs, shown)):
             if proof:  # an SM2 exchange is confirmed
                 side.services.call("confirm", key=key, shown=proof)
-        assert one.tag(mine) == two.tag(theirs)
+        assert tag(one.services, mine) == tag(two.services, theirs)
 
 
 def agrees_on_no_key_with_a_false_peer(case: Case) -> None:
@@ -396,9 +398,9 @@ def agrees_on_no_key_with_a_false_peer(case: Case) -> None:
                 "crypto.confirmation",
                 lambda: one.services.call("confirm", key=mine, shown=proof),
             )
-            refused("crypto.shredded", lambda: one.tag(mine))
+            refused("crypto.shredded", lambda: tag(one.services, mine))
         else:
-            assert one.tag(mine) != three.tag(theirs)
+            assert tag(one.services, mine) != tag(three.services, theirs)
         name, count = AGREEMENT[case.machine.suite_id]
         no_point = [CryptoKey(name, bytes(32)).to_bytes().hex()] * count
         raises(Malformed, lambda: two.agree([*no_point], is_first=True))
@@ -406,6 +408,21 @@ def agrees_on_no_key_with_a_false_peer(case: Case) -> None:
             SIGNATURE[case.machine.suite_id], "sign", "test"
         ).hex()
         refused("crypto.purpose", lambda: two.agree(one.shown, is_first=True))
+
+
+def agrees_by_encapsulation(case: Case) -> None:
+    name = ENVELOPE[case.machine.suite_id]
+    with case.another() as other:
+        key, stranger = (
+            other.generate_key(name, "agree", "session").hex() for _ in range(2)
+        )
+        public = other.call("public_half", text=key)
+        made = case.services.call("encapsulate", text=public)
+        assert isinstance(made, list)
+        mine, box = made
+        theirs = other.call("decapsulate", key=key, shown=box)
+        assert tag(case.services, mine) == tag(other, theirs)
+        raises(Tampered, lambda: other.call("decapsulate", key=stranger, shown=box))
 
 
 def lets_no_key_out(case: Case) -> None:
@@ -559,6 +576,7 @@ ROWS: Mapping[int, tuple[Callable[[Case], None], ...]] = {
         makes_keys_for_one_purpose_and_of_its_suite,
         agrees_on_keys_with_a_peer,
         agrees_on_no_key_with_a_false_peer,
+        agrees_by_encapsulation,
         lets_no_key_out,
         keeps_keys_over_a_restart,
         keeps_no_key_that_was_shredded,

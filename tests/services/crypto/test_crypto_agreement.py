@@ -6,7 +6,7 @@ import pytest
 from strongroom.errors import Malformed, Refused, Tampered
 from strongroom.services import crypto
 from strongroom.services.crypto import Handle, KeyRing, KeySpec, PublicKey, Sm2Side, Tag
-from tests.services.crypto.ring_world import MakeRing
+from tests.services.crypto.ring_world import ENVELOPE, MakeRing
 
 KEY_OF_ZEROS = PublicKey("x25519", bytes(32))
 
@@ -137,3 +137,57 @@ def test_what_is_no_sm2_exchange(make_ring: MakeRing) -> None:
         with pytest.raises(Malformed):
             side.agree(peer, initiator=True)
     assert not ring.info(side.once).shredded
+
+
+@pytest.mark.parametrize("suite_id", ["sm", "intl"])
+def test_encapsulation_gives_both_sides_one_key(
+    make_ring: MakeRing, suite_id: str
+) -> None:
+    here, there = make_ring(suite_id), make_ring(suite_id)
+    name = "hmac-sm3" if suite_id == "sm" else "hmac-sha384"
+    key = there.generate("agree", ENVELOPE[suite_id], "k")
+    mine, box = crypto.encapsulate(here, there.public(key), "session")
+    there.rotate(key)
+    theirs = crypto.decapsulate(there, key, box, "session")
+    other, _ = crypto.encapsulate(here, there.public(key), "session")
+    assert tag_under(here, mine, name) == tag_under(there, theirs, name)
+    assert tag_under(here, other, name) != tag_under(here, mine, name)
+    assert (
+        here.info(mine).newest.origin == there.info(theirs).newest.origin == "derived"
+    )
+
+
+@pytest.mark.parametrize("suite_id", ["sm", "intl"])
+def test_encapsulation_to_another_or_altered_gives_no_key(
+    make_ring: MakeRing, suite_id: str
+) -> None:
+    ring = make_ring(suite_id)
+    key, other = (ring.generate("agree", ENVELOPE[suite_id], "k") for _ in range(2))
+    _, box = crypto.encapsulate(ring, ring.public(key), "session")
+    before = ring.inventory()
+    for at in range(0, len(box), 40):
+        altered = bytearray(box)
+        altered[at] ^= 1
+        with pytest.raises(Tampered):
+            crypto.decapsulate(ring, key, bytes(altered), "session")
+    sealed = crypto.seal_envelope(ring, ring.public(key), b"data", b"info")
+    for handle, given in ((other, box), (key, box[:-1]), (key, b""), (key, sealed)):
+        with pytest.raises(Tampered):
+            crypto.decapsulate(ring, handle, given, "session")
+    assert ring.inventory() == before
+
+
+def test_encapsulation_is_to_a_key_that_agrees(ring: KeyRing) -> None:
+    opener = ring.generate("encrypt", "hpke-sm2", "k")
+    _, box = crypto.encapsulate(ring, ring.public(opener), "session")
+    with pytest.raises(Refused) as caught:
+        crypto.decapsulate(ring, opener, box, "session")
+    assert caught.value.findings[0].rule == "crypto.purpose"
+    with pytest.raises(Tampered):
+        crypto.open_envelope(ring, opener, box, b"session")
+    signer = ring.public(ring.generate("sign", "sm2-sm3", "k"))
+    with pytest.raises(Refused, match="encapsulate"):
+        crypto.encapsulate(ring, signer, "session")
+    exchange = ring.generate("agree", "sm2-exchange", "k")
+    with pytest.raises(Refused, match="envelopes"):
+        crypto.decapsulate(ring, exchange, box, "session")

@@ -13,6 +13,8 @@ from strongroom.services.crypto.agreement import (
     agree,
     agree_sm2,
     confirm,
+    decapsulate,
+    encapsulate,
 )
 from strongroom.services.crypto.algorithms import ALGORITHMS, algorithm
 from strongroom.services.crypto.ciphers import (
@@ -78,9 +80,11 @@ __all__ = [
     "algorithm",
     "as_purpose",
     "confirm",
+    "decapsulate",
     "decrypt",
     "decrypt_from_outside",
     "decrypt_unauthenticated",
+    "encapsulate",
     "encrypt",
     "encrypt_to",
     "encrypt_unauthenticated",

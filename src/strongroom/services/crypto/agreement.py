@@ -1,23 +1,36 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Key agreement by handle: X25519, and the SM2 key exchange of GB/T 32918.3.
+"""Key agreement by handle: X25519, the SM2 key exchange, and by encapsulation.
 
+X25519 is RFC 7748, the exchange GB/T 32918.3. By encapsulation, one side draws a secret
+and sends it in an envelope (RFC 9180, here with ML-KEM-768 and X25519, or the SM twin)
+to the other's key: the only agreement here that a quantum computer does not undo.
 What is agreed on is a key to derive others from, so that each of those gets one
 purpose of its own (KM-3). Nobody sees it: it goes straight into the ring.
 """
 
 from dataclasses import dataclass
 
-from strongroom.core.crypto import SecretBuffer, constant_time_equal, x25519
+from strongroom.core.codec import cbor
+from strongroom.core.crypto import Buffer, SecretBuffer, constant_time_equal, x25519
+from strongroom.core.crypto.aead import tampered
 from strongroom.core.crypto.sm2 import SIGNER_ID
 from strongroom.core.crypto.sm2exchange import Party, exchange_into
 from strongroom.errors import Malformed
 from strongroom.services.crypto import refusals
 from strongroom.services.crypto.algorithms import algorithm
 from strongroom.services.crypto.keyring import KeyRing
-from strongroom.services.crypto.kinds import X25519, Agreement, Kdf, Sm2Exchange
+from strongroom.services.crypto.kinds import (
+    X25519,
+    Agreement,
+    Envelope,
+    Kdf,
+    Sm2Exchange,
+)
 from strongroom.services.crypto.records import Handle, KeySpec, PublicKey
+from strongroom.services.crypto.wrapping import open_with_any
 
 _INFO = b"strongroom/crypto/x25519/v1"
+_ENVELOPE = b"strongroom/crypto/encapsulation/v1"
 
 
 @dataclass(frozen=True)
@@ -144,6 +157,52 @@ def confirm(ring: KeyRing, agreed: Agreed, received: bytes) -> Handle:
         ring.shred(agreed.key)
         raise refusals.wrong_confirmation()
     return agreed.key
+
+
+def encapsulate(ring: KeyRing, peer: PublicKey, label: str) -> tuple[Handle, bytes]:
+    """Return a key shared with the holder of `peer` alone, and what to send there.
+
+    The peer knows nothing of who this side is.
+
+    Raises:
+        Malformed: not a key of an envelope.
+        Refused: the policy does not allow the algorithm, or it has no envelopes.
+        LimitReached: the ring is full.
+    """
+    row = ring.policy.require_algorithm(peer.algorithm)
+    if not isinstance(row, Envelope):
+        has = " or ".join(row.purposes)
+        raise refusals.wrong_use_of_algorithm(row.name, "encapsulate", has)
+    spec, gives = _agreed_spec(ring, row, label)
+    with SecretBuffer(gives.key_bytes) as secret:
+        ring.entropy.fill(secret)
+        box = row.row.kem_public(peer.raw).seal(secret.view, _ENVELOPE)
+        return ring.agreed(spec, _shared(gives, secret.view, peer.raw, box)), box
+
+
+def decapsulate(ring: KeyRing, handle: Handle, box: bytes, label: str) -> Handle:
+    """Return the key that somebody shares with `handle` by `encapsulate`.
+
+    Raises:
+        NotFound: no such key.
+        Refused: `handle` is not an envelope key to agree with, or is shredded.
+        Tampered: altered, or to another key; older versions are tried as well.
+        LimitReached: the ring is full.
+    """
+    raw, public = open_with_any(ring, handle, box, _ENVELOPE, "agree")
+    row = algorithm(ring.info(handle).spec.algorithm)
+    spec, gives = _agreed_spec(ring, row, label)
+    if len(raw) != gives.key_bytes:
+        raise tampered()
+    return ring.agreed(spec, _shared(gives, raw, public, box))
+
+
+def _shared(gives: Kdf, secret: Buffer, public: bytes, box: bytes) -> SecretBuffer:
+    """Return the key of a secret, bound to all that both sides have seen."""
+    key = SecretBuffer(gives.key_bytes)
+    info = cbor.encode([_ENVELOPE, public, box])
+    gives.hashing.hkdf_into(secret, salt=b"", info=info, out=key.view)
+    return key
 
 
 def _agreed_spec(ring: KeyRing, row: object, label: str) -> tuple[KeySpec, Kdf]:

@@ -89,7 +89,8 @@ _ROWS: tuple[Algorithm, ...] = (
     Envelope(
         name="hpke-sm2",
         suite="sm",
-        purposes=("encrypt", "wrap"),
+        purposes=("encrypt", "wrap", "agree"),
+        gives="hkdf-sm3",
         key_bytes=SUITES["sm"].kem_seed_bytes,
         row=SUITES["sm"],
         public_length=65,
@@ -201,7 +202,8 @@ _ROWS: tuple[Algorithm, ...] = (
     Envelope(
         name="hpke-mlkem768-x25519",
         suite="intl",
-        purposes=("encrypt", "wrap"),
+        purposes=("encrypt", "wrap", "agree"),
+        gives="hkdf-sha384",
         key_bytes=SUITES["intl"].kem_seed_bytes,
         row=SUITES["intl"],
         public_length=1216,

@@ -171,8 +171,8 @@ class Sm2Exchange(Agreement):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Envelope(Algorithm):
-    """Encryption to a public key in the form of RFC 9180."""
+class Envelope(Agreement):
+    """Encryption to a public key in the form of RFC 9180: of data, or of a key."""
 
     row: Suite
     public_length: int

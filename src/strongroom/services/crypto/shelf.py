@@ -9,9 +9,9 @@ works on when it is not.
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 from strongroom.core.crypto import SecretBuffer
 from strongroom.errors import LimitReached, NotFound
@@ -34,8 +34,7 @@ MAX_SHREDDED = 4096
 """Shredded keys that are remembered as such; older ones become unknown."""
 
 
-@dataclass(frozen=True)
-class Lent:
+class Lent(NamedTuple):
     """A key for the length of one operation.
 
     Attributes:

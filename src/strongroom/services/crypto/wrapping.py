@@ -50,12 +50,17 @@ def open_envelope(ring: KeyRing, handle: Handle, box: bytes, info: bytes) -> byt
         Refused: the key opens no envelopes, or is shredded.
         Tampered: altered, another `info`, or to another key.
     """
-    return _open(ring, handle, box, info, "encrypt")
+    return open_with_any(ring, handle, box, info, "encrypt")[0]
 
 
-def _open(
+def open_with_any(
     ring: KeyRing, handle: Handle, box: bytes, info: bytes, purpose: Purpose
-) -> bytes:
+) -> tuple[bytes, bytes]:
+    """Return what was sealed, and the public half of the version that opens it.
+
+    Raises:
+        As `open_envelope`.
+    """
     found = ring.info(handle)
     numbers = [each.number for each in found.versions if not each.shredded]
     for number in reversed(numbers or [found.newest.number]):
@@ -64,7 +69,7 @@ def _open(
                 raise refusals.wrong_algorithm(lent.info, "a key that opens envelopes")
             key = lent.row.load(lent.key)
         try:
-            return key.open(box, info)
+            return key.open(box, info), key.public.raw
         except Tampered:
             continue
     raise tampered()
@@ -137,7 +142,7 @@ def unwrap(ring: KeyRing, under: Handle, wrapped: bytes) -> Handle:
 def _unwrap_envelope(
     ring: KeyRing, under: Handle, parsed: WrappedKey, bound: bytes
 ) -> Handle:
-    raw = _open(ring, under, parsed.body, bound, "wrap")
+    raw = open_with_any(ring, under, parsed.body, bound, "wrap")[0]
     if parsed.nonce or parsed.version or not raw:
         raise tampered()
     key = SecretBuffer(len(raw))
