@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """docs/reference/crypto.md: its table is the literal one, its example runs."""
 
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -51,17 +50,17 @@ def test_the_example_runs() -> None:
     )
     assert "crypto.decrypt" in alone
     exec(compile(alone, str(PAGE), "exec"), {})  # noqa: S102 - our own page
-    app: dict[str, Callable[..., str]] = {}
-    exec(compile(inside, str(PAGE), "exec"), app)  # noqa: S102 - our own page
+    use = "agreed = agree(services, one.hex(), public_half(services, two.hex()))"
     with SecretBuffer(32) as root:
-        policy = crypto.Policy("intl")
-        services = SimpleNamespace(keys=crypto.KeyRing(root, policy, clock=int))
-        one, two = (services.keys.generate("agree", "x25519", "k") for _ in range(2))
-        shown = app["public_half"](services, two.hex())
-        letters = bytes.fromhex(app["agree"](services, one.hex(), shown))
-        sealed = crypto.encrypt(services.keys, letters, b"dear alice")
-        assert crypto.decrypt(services.keys, letters, sealed) == b"dear alice"
-        services.keys.close()
+        ring = crypto.KeyRing(root, crypto.Policy("intl"), clock=int)
+        one, two = (ring.generate("agree", "x25519", "k") for _ in range(2))
+        app: dict[str, object] = {"one": one, "two": two}
+        app["services"] = SimpleNamespace(keys=ring)
+        exec(compile(inside + use, str(PAGE), "exec"), app)  # noqa: S102 - our own page
+        letters = bytes.fromhex(str(app["agreed"]))
+        sealed = crypto.encrypt(ring, letters, b"dear alice")
+        assert crypto.decrypt(ring, letters, sealed) == b"dear alice"
+        ring.close()
 
 
 @pytest.mark.parametrize("suite_id", list(SUITES))

@@ -115,6 +115,21 @@ def test_ml_kem_768_wycheproof(wycheproof: Vectors) -> None:
     assert valid > 100
 
 
+def test_ml_kem_768_of_the_reference_code() -> None:
+    """Known answers for FIPS 203: keys, secrets, and what comes of other bytes."""
+    path = "asymmetric/MLKEM/kat_MLKEM_768.rsp"
+    with cryptography_vectors.open_vector_file(path, "r") as file:
+        groups = file.read().split("count = ")[1:101]
+    for group in groups:
+        lines = (line.partition(" = ") for line in group.splitlines()[1:] if line)
+        known = {name: bytes.fromhex(value) for name, _, value in lines}
+        key = MLKEM768PrivateKey.from_seed_bytes(known["d"] + known["z"])
+        assert key.public_key().public_bytes_raw() == known["pk"]
+        assert key.decapsulate(known["ct"]) == known["ss"]
+        assert key.decapsulate(known["ct_n"]) == known["ss_n"]
+    assert len(groups) == 100
+
+
 def test_sm2_encryption_gb_t_32918_5_annex_c() -> None:
     """The example of GB/T 32918.5: C1 || C3 || C2 of "encryption standard"."""
     d = 0x3945208F7B2144B13F36E38AC6D39F95889393692860B51A42FB81EF4DF7C5B8
