@@ -10,7 +10,7 @@ from strongroom.core.codec.keys import PublicKey as PartyKey
 from strongroom.core.crypto import SecretBuffer
 from strongroom.core.rats import ServiceGate
 from strongroom.errors import Malformed, NotFound
-from strongroom.services.crypto import KeyRing, Keyring, Policy, PublicKey
+from strongroom.services.crypto import KeyRing, Policy, PublicKey
 from strongroom.services.storage import Storage
 
 NAMESPACE = "keys"
@@ -45,9 +45,9 @@ def open_keys(gate: ServiceGate, suite_id: str, kept: Storage | None) -> KeyRing
     Raises:
         Stale, Tampered: the store did not give what was written last.
     """
+    data = _kept(kept)
     root, policy = gate.sealing_key(_LABEL), Policy(suite_id)
     entropy = GateEntropy(gate)
-    data = _kept(kept)
     if data is None:
         ring = KeyRing(root, policy, clock=gate.now, entropy=entropy)
     else:
@@ -55,7 +55,7 @@ def open_keys(gate: ServiceGate, suite_id: str, kept: Storage | None) -> KeyRing
             data,
             root,
             policy,
-            counter=Keyring.from_bytes(data).counter,  # the storage knows the newest
+            counter=counter_of(data),  # the storage knows the newest
             clock=gate.now,
             entropy=entropy,
         )

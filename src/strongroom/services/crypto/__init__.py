@@ -49,7 +49,7 @@ from strongroom.services.crypto.signatures import (
     verify_mac,
     verify_value,
 )
-from strongroom.services.crypto.snapshot import Keyring
+from strongroom.services.crypto.snapshot import counter_of
 from strongroom.services.crypto.wrapping import (
     open_envelope,
     seal_envelope,
@@ -67,7 +67,6 @@ __all__ = [
     "KeyInfo",
     "KeyRing",
     "KeySpec",
-    "Keyring",
     "Policy",
     "PublicKey",
     "Signature",
@@ -80,6 +79,7 @@ __all__ = [
     "algorithm",
     "as_purpose",
     "confirm",
+    "counter_of",
     "decapsulate",
     "decrypt",
     "decrypt_from_outside",

@@ -27,7 +27,7 @@ from strongroom.services.crypto.records import (
     Purpose,
     Source,
 )
-from strongroom.services.crypto.shelf import COUNTED_AT_ONCE, version_of
+from strongroom.services.crypto.shelf import version_of
 from strongroom.services.crypto.snapshot import RestingShelf
 
 MAX_SALT_BYTES = 1024
@@ -128,10 +128,7 @@ class KeyRing(RestingShelf):
             save: takes an export and returns once it is durable. The place must give
                 the newest one back and nothing else; the counter in it only counts.
         """
-        with self._lock:
-            for name in self._secrets:
-                done = self._messages.get(name, 0) // COUNTED_AT_ONCE + 1
-                self._messages[name] = done * COUNTED_AT_ONCE
+        self._round_up_counts()
 
         def changed() -> None:
             self._counter += 1

@@ -200,6 +200,13 @@ class Shelf:
         while len(self._shredded) > MAX_SHREDDED:
             del self._shredded[next(iter(self._shredded))]
 
+    def _round_up_counts(self) -> None:
+        """Count what may have been encrypted since the last notice of a change."""
+        with self._lock:
+            for name in self._secrets:
+                notices = self._messages.get(name, 0) // COUNTED_AT_ONCE + 1
+                self._messages[name] = notices * COUNTED_AT_ONCE
+
     def _drop(self, identity: Handle, number: int) -> None:
         secret = self._secrets.pop((identity, number), None)
         if secret is not None:

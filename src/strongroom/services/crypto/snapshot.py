@@ -174,6 +174,15 @@ class RestingShelf(Shelf):
             return row.aead(key.view)
 
 
+def counter_of(data: bytes) -> int:
+    """Return the counter that a keyring says it is of, before anything is checked.
+
+    Raises:
+        Malformed: not a keyring.
+    """
+    return Keyring.from_bytes(data).counter
+
+
 def check_counter(counter: int) -> None:
     """Refuse a counter that no device has.
 
