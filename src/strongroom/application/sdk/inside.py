@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The fifteen functions as an app in an enclave has them."""
 
-from strongroom.application.sdk.calls import decode_answer
+from strongroom.application.sdk.calls import decode_answer_as
 from strongroom.application.sdk.host_store import HostStore
 from strongroom.application.sdk.interface import Policy
 from strongroom.application.sdk.peers import LocalPeers, Relay
@@ -9,6 +9,7 @@ from strongroom.application.sdk.remote import RemoteServices
 from strongroom.core.codec import cbor
 from strongroom.core.codec.bundle import VerifiedBundle
 from strongroom.core.codec.keys import PublicKey
+from strongroom.core.codec.permits import allows_namespace
 from strongroom.core.rats import (
     AppraisalPolicy,
     Endorsements,
@@ -17,7 +18,7 @@ from strongroom.core.rats import (
     Trust,
     not_checked_bytes,
 )
-from strongroom.errors import Malformed, Refused, Untrusted
+from strongroom.errors import Malformed, Untrusted
 from strongroom.services.attestation import appraise, verify_evidence
 from strongroom.services.channel import ChannelAgent, ChannelService
 from strongroom.services.operations import KeyRing
@@ -56,18 +57,16 @@ class InsideServices:
 
         Attest it before it is told anything: the id is the ordinary side's word.
         """
-        return self._ask_bytes({"ask": "create", "bundle": bundle})
+        return self._ask({"ask": "create", "bundle": bundle})
 
     def destroy(self, enclave: bytes) -> bytes:
         """Have the caller destroy what it created; return the signed record (IF-2)."""
-        return self._ask_bytes({"ask": "destroy", "enclave": enclave})
+        return self._ask({"ask": "destroy", "enclave": enclave})
 
     def report(self, nonce: bytes, user_data: bytes = b"") -> bytes:
         """Return evidence of this app and its platform (IF-3)."""
         app = self._gate.report(nonce, user_data)
-        platform = Evidence.from_bytes(
-            self._ask_bytes({"ask": "evidence", "nonce": nonce})
-        )
+        platform = Evidence.from_bytes(self._ask({"ask": "evidence", "nonce": nonce}))
         return Evidence(platform.kind, platform.platform, app).to_bytes()
 
     def verify_report(
@@ -137,17 +136,9 @@ class InsideServices:
             Refused: `resource.storage`, the manifest does not declare it (RES-1).
             Stale: `storage.rollback`.
         """
-        declared = self._bundle.manifest.storage
-        if namespace not in declared:
-            raise Refused.because(
-                "resource.storage",
-                f"the app {self._bundle.manifest.name}",
-                expected=f"a declared namespace: {', '.join(declared) or 'none'}",
-                got=namespace,
-                remedy="Name it under `storage` in strongroom.toml, and build anew.",
-            )
+        manifest = self._bundle.manifest
+        allows_namespace(manifest, namespace)
         if namespace not in self._open:
-            manifest = self._bundle.manifest
             app = self._bundle.measurement.hex()
             place = Place.from_value(
                 {
@@ -218,12 +209,5 @@ class InsideServices:
         """Return the data that `seal` was given (IF-15); see `Sealer.unseal`."""
         return self._sealer.unseal(sealed, associated_data, approval)
 
-    def _ask(self, question: dict[str, object], gives: type) -> object:
-        return decode_answer(self._gate.ask_host(cbor.encode(question)), gives)
-
-    def _ask_bytes(self, question: dict[str, object]) -> bytes:
-        answer = self._ask(question, bytes)
-        if not isinstance(answer, bytes):
-            message = "the ordinary side answered no bytes"
-            raise Malformed(message)
-        return answer
+    def _ask(self, question: dict[str, object]) -> bytes:
+        return decode_answer_as(self._gate.ask_host(cbor.encode(question)), bytes)
