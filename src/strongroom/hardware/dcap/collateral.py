@@ -146,9 +146,16 @@ def _signed(
 
 def _lists(kind: str, role: str, trust: Trust) -> tuple[RevocationList, ...]:
     """Read the lists of a role; one must be there."""
-    return read_lists(trust, role) or (
-        RevocationList.read(one_document(trust, kind, role)),
-    )
+    lists = read_lists(trust, role)
+    if not lists:
+        raise refuse(
+            kind,
+            "missing_endorsement",
+            role,
+            expected=f"an endorsement {role}",
+            got="none",
+        )
+    return lists
 
 
 def _check_document(
