@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The fifteen functions as an app in an enclave has them."""
 
+from typing import TYPE_CHECKING
+
 from strongroom.application.sdk.calls import decode_answer_as
 from strongroom.application.sdk.host_store import HostStore
 from strongroom.application.sdk.interface import Policy
@@ -24,7 +26,10 @@ from strongroom.services.channel import ChannelAgent, ChannelService
 from strongroom.services.operations import KeyRing
 from strongroom.services.operations.keyring import HANDLE_BYTES
 from strongroom.services.sealing import Sealer
-from strongroom.services.storage import Place, Storage
+from strongroom.services.storage import Place, ProtectedFiles, Storage
+
+if TYPE_CHECKING:
+    from strongroom.services.storage.filesystem import ProtectedFileSystem
 
 _OWNER = "app"
 _ANY_USER_DATA = "the caller of verify_report compares it"
@@ -159,6 +164,29 @@ class InsideServices:
                     random=self._gate.random,
                 )
         return self._open[namespace]
+
+    def files(self, namespace: str) -> ProtectedFiles:
+        """Return the files of a namespace, blocks of the same storage (STOR).
+
+        Raises:
+            Refused: as `storage`.
+        """
+        return ProtectedFiles(self.storage(namespace), random=self._gate.random)
+
+    def file_system(self, namespace: str) -> "ProtectedFileSystem":
+        """Return the files of a namespace as DuckDB and Arrow take them (fsspec).
+
+            duckdb.register_filesystem(services.file_system("ledger"))
+            duckdb.sql("SELECT * FROM 'protected://cohort.parquet'")
+
+        Raises:
+            Refused: as `storage`.
+        """
+        from strongroom.services.storage.filesystem import (  # noqa: PLC0415 - fsspec
+            ProtectedFileSystem,
+        )
+
+        return ProtectedFileSystem(self.files(namespace))
 
     def random(self, n: int) -> bytes:
         """Return `n` random bytes of the device (IF-8)."""
