@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests that count ones: GB/T 32915-2016, single-bit, in-block, cumulative sums."""
 
-from math import erf, floor, sqrt
+from math import ceil, erf, sqrt
 
 import numpy as np
 
@@ -49,12 +49,16 @@ def cumulative_sums(bits: Bits) -> tuple[Values, ...]:
 
 
 def _excursion(z: int, n: int) -> Values:
-    """Return the chance that the farthest of `n` steps is `z` or farther."""
-    last = floor((n / z - 1) / 4)
-    p, root = 1.0, sqrt(n)
-    for k in range(floor((1 - n / z) / 4), last + 1):
+    """Return the chance that the farthest of `n` steps is `z` or farther.
+
+    Terms beyond ten deviations are left out: they are zero.
+    """
+    root = sqrt(n)
+    most = ceil(min(n, 10 * root) / (4 * z))
+    p = 1.0
+    for k in range(-most, most + 1):
         p -= _normal((4 * k + 1) * z / root) - _normal((4 * k - 1) * z / root)
-    for k in range(floor((-n / z - 3) / 4), last + 1):
+    for k in range(-most - 1, most + 1):
         p += _normal((4 * k + 3) * z / root) - _normal((4 * k + 1) * z / root)
     p = min(1.0, max(0.0, p))
     return Values(p, p)
