@@ -178,7 +178,7 @@ def _verdict(plan: "Plan", report: "Report") -> "Iterator[Line]":
     else:
         text = "Failed: the same rows in both rounds."
         yield Line(say(text), "red")
-    once, twice = (f"{p:.1%}" for p in false_alarm(plan.samples))
+    once, twice = (f"{p:.2%}" for p in false_alarm(plan.samples))
     text = (
         "A sound generator fails one round in {once} of all cases or fewer, "
         "the same row of two rounds in {twice} or fewer."

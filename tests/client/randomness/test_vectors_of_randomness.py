@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Published values: SP 800-22 rev. 1a appendix B, GM/T 0005-2021 annex C.
 
-The bits of the constants are computed here, the values are the standards'.
+The bits of the constants are computed here, the values are the standards', those of
+GM/T 0005-2021 as open implementations of it quote them.
 """
 
 from collections.abc import Callable

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The 15 tests with their parameters for samples of a million bits, over one sample.
 
-Parameters are those of GM/T 0005-2021 annex A for samples of 10^6 bits, which are the
-ones of GB/T 32915-2016; linear complexity is looked at in blocks of 1000 bits too.
+Parameters are those that are published for GB/T 32915-2016 and GM/T 0005-2021 annex A
+and samples of 10^6 bits; linear complexity is looked at in blocks of 1000 bits too.
 """
 
 from collections.abc import Callable
