@@ -104,7 +104,7 @@ def _whole_bytes(bits: int) -> int:
 
 
 def _cores() -> int:
-    return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _value(source: "Source", plan: "Plan", report: "Report") -> dict[str, object]:
