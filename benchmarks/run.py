@@ -20,6 +20,7 @@ from rich.table import Table  # noqa: E402
 
 from benchmarks import enclaves, rooms, sealing, services, storage  # noqa: E402
 from benchmarks.rows import Row  # noqa: E402
+from strongroom.core.crypto import reuse_freed_memory  # noqa: E402
 
 
 def main() -> int:
@@ -28,6 +29,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="fewer runs, 64 MiB input")
     parser.add_argument("--json", type=Path, help="file for the figures")
     options = parser.parse_args()
+    reuse_freed_memory()  # as every program of ours does
     console = Console()
     found: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="strongroom-bench-") as folder:

@@ -81,7 +81,9 @@ class Workbench:
         """Return the distrusted store of a namespace, a folder beside the device."""
         if namespace not in self._stores:
             folder = self.folder.resolve() / "objects" / namespace
-            self._stores[namespace] = open_store(f"folder:{folder}")
+            opened = open_store(f"folder:{folder}")
+            self._open.callback(opened.close)
+            self._stores[namespace] = opened
         return self._stores[namespace]
 
     def services(self, bundle: bytes) -> OutsideServices:

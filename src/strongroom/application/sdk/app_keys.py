@@ -10,7 +10,7 @@ from strongroom.core.codec.keys import PublicKey as PartyKey
 from strongroom.core.crypto import SecretBuffer
 from strongroom.core.rats import ServiceGate
 from strongroom.errors import Malformed, NotFound
-from strongroom.services.crypto import KeyRing, Policy, PublicKey
+from strongroom.services.crypto import KeyRing, Policy, PublicKey, counter_of
 from strongroom.services.storage import Storage
 
 NAMESPACE = "keys"

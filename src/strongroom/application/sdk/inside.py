@@ -2,15 +2,17 @@
 """The fifteen functions as an app in an enclave has them."""
 
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from strongroom.application.sdk import app_keys
-from strongroom.application.sdk.calls import decode_answer
+from strongroom.application.sdk.calls import decode_answer_as
 from strongroom.application.sdk.host_store import HostStore
 from strongroom.application.sdk.interface import Policy
 from strongroom.application.sdk.peers import LocalPeers, Relay
 from strongroom.application.sdk.remote import RemoteServices
 from strongroom.core.codec import cbor
 from strongroom.core.codec.bundle import VerifiedBundle
+from strongroom.core.codec.permits import allows_namespace
 from strongroom.core.rats import (
     AppraisalPolicy,
     Endorsements,
@@ -19,12 +21,15 @@ from strongroom.core.rats import (
     Trust,
     not_checked_bytes,
 )
-from strongroom.errors import Malformed, Refused
+from strongroom.errors import Malformed
 from strongroom.services import crypto
 from strongroom.services.attestation import appraise, verify_evidence
 from strongroom.services.channel import ChannelAgent, ChannelService
 from strongroom.services.sealing import Sealer
-from strongroom.services.storage import Place, Storage
+from strongroom.services.storage import Place, ProtectedFiles, Storage
+
+if TYPE_CHECKING:
+    from strongroom.services.storage.filesystem import ProtectedFileSystem
 
 _OWNER = "app"
 _ANY_USER_DATA = "the caller of verify_report compares it"
@@ -54,18 +59,16 @@ class InsideServices:
 
         Attest it before it is told anything: the id is the ordinary side's word.
         """
-        return self._ask_bytes({"ask": "create", "bundle": bundle})
+        return self._ask({"ask": "create", "bundle": bundle})
 
     def destroy(self, enclave: bytes) -> bytes:
         """Have the caller destroy what it created; return the signed record (IF-2)."""
-        return self._ask_bytes({"ask": "destroy", "enclave": enclave})
+        return self._ask({"ask": "destroy", "enclave": enclave})
 
     def report(self, nonce: bytes, user_data: bytes = b"") -> bytes:
         """Return evidence of this app and its platform (IF-3)."""
         app = self._gate.report(nonce, user_data)
-        platform = Evidence.from_bytes(
-            self._ask_bytes({"ask": "evidence", "nonce": nonce})
-        )
+        platform = Evidence.from_bytes(self._ask({"ask": "evidence", "nonce": nonce}))
         return Evidence(platform.kind, platform.platform, app).to_bytes()
 
     def verify_report(
@@ -135,15 +138,7 @@ class InsideServices:
             Refused: `resource.storage`, the manifest does not declare it (RES-1).
             Stale: `storage.rollback`.
         """
-        declared = self._bundle.manifest.storage
-        if namespace not in declared:
-            raise Refused.because(
-                "resource.storage",
-                f"the app {self._bundle.manifest.name}",
-                expected=f"a declared namespace: {', '.join(declared) or 'none'}",
-                got=namespace,
-                remedy="Name it under `storage` in strongroom.toml, and build anew.",
-            )
+        allows_namespace(self._bundle.manifest, namespace)
         if namespace not in self._open:
             self._open[namespace] = self._storage(namespace, _OWNER)
         return self._open[namespace]
@@ -180,6 +175,29 @@ class InsideServices:
         kept = app_keys.NAMESPACE in manifest.storage
         place = self._storage(app_keys.NAMESPACE, app_keys.OWNER) if kept else None
         return app_keys.open_keys(self._gate, manifest.suite, place)
+
+    def files(self, namespace: str) -> ProtectedFiles:
+        """Return the files of a namespace, blocks of the same storage (STOR).
+
+        Raises:
+            Refused: as `storage`.
+        """
+        return ProtectedFiles(self.storage(namespace), random=self._gate.random)
+
+    def file_system(self, namespace: str) -> "ProtectedFileSystem":
+        """Return the files of a namespace as DuckDB and Arrow take them (fsspec).
+
+            duckdb.register_filesystem(services.file_system("ledger"))
+            duckdb.sql("SELECT * FROM 'protected://cohort.parquet'")
+
+        Raises:
+            Refused: as `storage`.
+        """
+        from strongroom.services.storage.filesystem import (  # noqa: PLC0415 - fsspec
+            ProtectedFileSystem,
+        )
+
+        return ProtectedFileSystem(self.files(namespace))
 
     def random(self, n: int) -> bytes:
         """Return `n` random bytes of the device (IF-8)."""
@@ -231,12 +249,5 @@ class InsideServices:
         """Return the data that `seal` was given (IF-15); see `Sealer.unseal`."""
         return self._sealer.unseal(sealed, associated_data, approval)
 
-    def _ask(self, question: dict[str, object], gives: type) -> object:
-        return decode_answer(self._gate.ask_host(cbor.encode(question)), gives)
-
-    def _ask_bytes(self, question: dict[str, object]) -> bytes:
-        answer = self._ask(question, bytes)
-        if not isinstance(answer, bytes):
-            message = "the ordinary side answered no bytes"
-            raise Malformed(message)
-        return answer
+    def _ask(self, question: dict[str, object]) -> bytes:
+        return decode_answer_as(self._gate.ask_host(cbor.encode(question)), bytes)

@@ -10,13 +10,17 @@ from types import TracebackType
 from typing import Self
 
 from strongroom.application.sdk.calling import CallingServices
-from strongroom.application.sdk.calls import decode_answer, encode_answer, encode_call
+from strongroom.application.sdk.calls import (
+    decode_answer_as,
+    encode_answer,
+    encode_call,
+)
 from strongroom.application.sdk.host_store import answer_store
 from strongroom.application.sdk.interface import CONVERSE, NUMBERS
 from strongroom.core.codec import cbor
 from strongroom.core.rats import Evidence
 from strongroom.core.rats.stores import BlockStore
-from strongroom.errors import Malformed, NotFound
+from strongroom.errors import NotFound
 from strongroom.services.isolation import Enclave, Isolation
 
 
@@ -73,11 +77,7 @@ class OutsideServices(CallingServices):
     def converse(self, session: bytes, **message: bytes) -> bytes:
         """Pass a message of a channel on, unread, and return the answer (7.5)."""
         payload = encode_call({"session": session, **message})
-        answer = decode_answer(self._call(CONVERSE, payload), bytes)
-        if not isinstance(answer, bytes):
-            wrong = "the app answered a record with no bytes"
-            raise Malformed(wrong)
-        return answer
+        return decode_answer_as(self._call(CONVERSE, payload), bytes)
 
     def _call(self, method: int, payload: bytes) -> bytes:
         if self._app is None:

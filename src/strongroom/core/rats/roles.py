@@ -47,6 +47,9 @@ class RootOfTrust(Protocol):
     def random(self, n: int) -> bytes:
         """Return `n` random bytes from the health-tested generator (C-RNG)."""
 
+    def fill(self, secret: SecretBuffer) -> None:
+        """Fill secret memory with health-tested random bytes, no copy on the way."""
+
     def close(self) -> None:
         """Wipe every key; nothing works afterwards."""
 

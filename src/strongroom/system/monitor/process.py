@@ -135,7 +135,7 @@ def _trunk(stack: ExitStack, device: Device, log: EventLog) -> Trunk:
     """Make the monitor key of this boot; its seed never leaves secret memory."""
     row = suite(device.suite_id)
     seed = stack.enter_context(SecretBuffer(row.sign_seed_bytes))
-    seed.fill_random()
+    device.fill(seed)
     key = row.signing_key(seed.view, transient=True)
     device.attest(
         nonce=device.random(_NONCE_BYTES), monitor_key=key.public, now=_clock()
