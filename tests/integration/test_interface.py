@@ -439,6 +439,7 @@ def keeps_keys_over_a_restart(case: Case) -> None:
         key = services.generate_key(AEAD[case.machine.suite_id], "encrypt", "test")
         sealed = services.encrypt(key, b"figures")
         services.call("rotate", text=key.hex())
+        services.store("keys", "ring", b"a block of the app's own")
     with case.another(bundle) as services:
         assert services.decrypt(key, sealed) == b"figures"
         assert Ciphertext.from_bytes(services.encrypt(key, b"figures")).version == 2
