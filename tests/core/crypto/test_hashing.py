@@ -65,7 +65,9 @@ def test_hkdf_sha256_wycheproof(wycheproof: Vectors) -> None:
 
 
 SHA2 = pytest.mark.parametrize(
-    ("row", "bits"), [(SHA256, 256), (SHA384, 384), (SHA512, 512)], ids=str
+    ("row", "bits"),
+    [(SHA256, 256), (SHA384, 384), (SHA512, 512)],
+    ids=["sha256", "sha384", "sha512"],
 )
 
 
