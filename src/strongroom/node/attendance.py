@@ -46,7 +46,12 @@ class Attendance(Periodic):
             kind=self._kind, platform=self._isolation.evidence(nonce), app=b""
         )
         answer = self._management.post(
-            "/v1/nodes/check-in", {"nonce": nonce, "evidence": evidence.to_bytes()}
+            "/v1/nodes/check-in",
+            {
+                "nonce": nonce,
+                "evidence": evidence.to_bytes(),
+                "head": self._isolation.log_head(),
+            },
         )
         period_s = answer["period_s"]
         if not isinstance(period_s, int) or period_s < 1:

@@ -19,7 +19,7 @@ from strongroom.core.crypto import SigningKey
 from strongroom.core.rats import Endorsements
 from strongroom.core.rats.stores import BlockStore
 from strongroom.management.keys import Identity
-from strongroom.node.provision import PROGRAM
+from strongroom.node.provision import GATE_LOG, PROGRAM
 from strongroom.node.roots import DEVICE, Root, kind_of, provision
 from strongroom.node.stores import open_store
 from strongroom.services.isolation import Isolation, MonitorProcess, start_monitor
@@ -65,6 +65,7 @@ class Workbench:
             administrator=self.administrator.public.sign,
             program=PROGRAM,
             preload=("strongroom.application.runtime.service",),
+            log=node / GATE_LOG,
         )
 
     def connect(self) -> Isolation:

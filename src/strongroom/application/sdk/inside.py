@@ -10,6 +10,7 @@ from strongroom.application.sdk.host_store import HostStore
 from strongroom.application.sdk.interface import Policy
 from strongroom.application.sdk.peers import LocalPeers, Relay
 from strongroom.application.sdk.remote import RemoteServices
+from strongroom.application.sdk.tally import Tally, tallied
 from strongroom.core.codec import cbor
 from strongroom.core.codec.bundle import VerifiedBundle
 from strongroom.core.codec.permits import allows_namespace
@@ -40,6 +41,7 @@ class InsideServices:
 
     Attributes:
         channels: those that clients have opened with this app.
+        tally: which functions were used since the log was told.
 
     What needs the ordinary side (other enclaves, the platform's evidence, a place to
     keep ciphertext) is asked of whoever called; nothing that it answers is trusted.
@@ -47,6 +49,7 @@ class InsideServices:
 
     def __init__(self, gate: ServiceGate, bundle: VerifiedBundle) -> None:
         self._gate, self._bundle = gate, bundle
+        self.tally = Tally()
         self._sealer = Sealer(gate, bundle)
         self._open: dict[str, Storage] = {}
         self._peers = LocalPeers(gate, bundle)
@@ -54,6 +57,7 @@ class InsideServices:
             bundle.manifest.suite, gate.random, self.report, self._peers.admit
         )
 
+    @tallied
     def create(self, bundle: bytes) -> bytes:
         """Have the caller create an application of `bundle`; return its id (IF-1).
 
@@ -61,16 +65,19 @@ class InsideServices:
         """
         return self._ask({"ask": "create", "bundle": bundle})
 
+    @tallied
     def destroy(self, enclave: bytes) -> bytes:
         """Have the caller destroy what it created; return the signed record (IF-2)."""
         return self._ask({"ask": "destroy", "enclave": enclave})
 
+    @tallied
     def report(self, nonce: bytes, user_data: bytes = b"") -> bytes:
         """Return evidence of this app and its platform (IF-3)."""
         app = self._gate.report(nonce, user_data)
         platform = Evidence.from_bytes(self._ask({"ask": "evidence", "nonce": nonce}))
         return Evidence(platform.kind, platform.platform, app).to_bytes()
 
+    @tallied
     def verify_report(
         self, evidence: bytes, endorsements: bytes, policy: bytes, nonce: bytes
     ) -> dict[str, object]:
@@ -99,14 +106,17 @@ class InsideServices:
             "user_data": app.user_data,
         }
 
+    @tallied
     def open_channel(self, hello: bytes) -> bytes:
         """Answer a client's hello with a key that the evidence binds (IF-5)."""
         return self.channels.offer(hello)
 
+    @tallied
     def store(self, namespace: str, block: str, data: bytes) -> None:
         """Store a block; it is durable on return (IF-6)."""
         self.storage(namespace).write(block, data)
 
+    @tallied
     def load(self, namespace: str, block: str) -> bytes:
         """Return the newest content of a block (IF-7)."""
         return self.storage(namespace).read(block)
@@ -199,28 +209,34 @@ class InsideServices:
 
         return ProtectedFileSystem(self.files(namespace))
 
+    @tallied
     def random(self, n: int) -> bytes:
         """Return `n` random bytes of the device (IF-8)."""
         return self._gate.random(n)
 
+    @tallied
     def generate_key(self, algorithm: str, purpose: str, label: str) -> bytes:
         """Make a key and return its handle (IF-9); see `KeyRing.generate`."""
         return self.keys.generate(crypto.as_purpose(purpose), algorithm, label)
 
+    @tallied
     def encrypt(self, key: bytes, data: bytes, associated_data: bytes = b"") -> bytes:
         """Encrypt under the newest version of a key (IF-10)."""
         return crypto.encrypt(self.keys, key, data, associated_data)
 
+    @tallied
     def decrypt(self, key: bytes, data: bytes, associated_data: bytes = b"") -> bytes:
         """Decrypt what `encrypt` gave (IF-11)."""
         return crypto.decrypt(self.keys, key, data, associated_data)
 
+    @tallied
     def sign(self, key: bytes, message: bytes) -> bytes:
         """Return a `Signature`, or a `Tag` of a key for MACs (IF-12)."""
         if self.keys.info(key).spec.purpose == "mac":
             return crypto.mac(self.keys, key, message)
         return crypto.sign(self.keys, key, message)
 
+    @tallied
     def verify_signature(self, key: bytes, message: bytes, signature: bytes) -> bool:
         """Whether a signature is that of a handle's key, or of a `PublicKey` (IF-13).
 
@@ -237,12 +253,14 @@ class InsideServices:
         by = key if len(key) == crypto.HANDLE_BYTES else app_keys.public_key(key)
         return crypto.holds(self.keys, by, message, signature)
 
+    @tallied
     def seal(
         self, data: bytes, policy: Policy = "measurement", associated_data: bytes = b""
     ) -> bytes:
         """Return data that only this app opens again (IF-14); see `Sealer.seal`."""
         return self._sealer.seal(data, policy, associated_data)
 
+    @tallied
     def unseal(
         self, sealed: bytes, associated_data: bytes = b"", approval: bytes = b""
     ) -> bytes:
