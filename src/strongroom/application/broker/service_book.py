@@ -35,8 +35,8 @@ class Nodes:
     """Who is in service.
 
     `nonces` maps open challenges to when they were made; `heads` a device to when the
-    room's log took a head of its own log last, and the newest of them; `judged` is the version of
-    the rules that everyone in service was last held against.
+    room's log took a head of its own log last, and to the newest head; `judged` is the
+    version of the rules that everyone in service was last held against.
     """
 
     opened_at: int
