@@ -138,12 +138,11 @@ class Segments:
         )
 
     def _append(self, entry: LogEntry) -> None:
-        data = entry.to_bytes()
+        data = self._log.entry(self._log.append(entry))
         self._mac = self._next_mac(self._number, self._mac, data)
         frame = _LENGTH.pack(len(data)) + data + self._mac
         if os.write(self._journal, frame) < len(frame):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        self._log.append(entry)
 
     def _next_mac(self, number: int, mac: bytes, data: bytes) -> bytes:
         where = number.to_bytes(8, "big")
