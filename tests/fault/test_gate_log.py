@@ -53,7 +53,9 @@ def verified(deployment: Deployment) -> GateLog:
 
 
 def actions(log: GateLog) -> list[str]:
-    return [entry.action for _, entry in log.query()]
+    """Return what was done, but for connections that broke off at an end."""
+    done = [entry.action for _, entry in log.query()]
+    return [action for action in done if action != "gate.frame"]
 
 
 def rules(error: StrongroomError) -> set[str]:
