@@ -37,7 +37,7 @@ from strongroom.system.monitor.gate import (
 _CALLERS, _CALLS = 8, 25
 _HALF_OPEN = 48
 _WAIT_S = 5.0
-_TIMELY = (*REFUSALS, Conflict)
+_TIMELY: tuple[type[StrongroomError], ...] = (*REFUSALS, Conflict)
 
 
 def stolen_handle(at: Target) -> bool:
@@ -102,13 +102,14 @@ def oversized_fields(at: Target) -> bool:
         "memory_bytes": 1 << 60,
         "methods": b"",
     }
+    nonce: dict[str, object] = {"nonce": bytes(1 << 20)}
     with _asking(at) as gate:
         return _any_works(
             partial(_ask, gate, NUMBERS[name], fields)
             for name, fields in (
                 ("CALL", call),
                 ("CREATE", creation),
-                ("EVIDENCE", {"nonce": bytes(1 << 20)}),
+                ("EVIDENCE", nonce),
             )
         )
 
@@ -156,19 +157,22 @@ def concurrent_calls(at: Target) -> bool:
             except StrongroomError as error:
                 mixed.append(error.message)
 
-    with created(at) as first, created(at) as second:
-        with _connections(at, _CALLERS) as gates:
-            threads = [
-                threading.Thread(
-                    target=talk,
-                    args=(ByHandle(gate, (first, second)[n % 2].handle), str(n)),
-                )
-                for n, gate in enumerate(gates)
-            ]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
+    with (
+        created(at) as first,
+        created(at) as second,
+        _connections(at, _CALLERS) as gates,
+    ):
+        threads = [
+            threading.Thread(
+                target=talk,
+                args=(ByHandle(gate, (first, second)[n % 2].handle), str(n)),
+            )
+            for n, gate in enumerate(gates)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
     return bool(mixed)
 
 
@@ -187,7 +191,11 @@ def other_descriptors(at: Target) -> bool:
     ours, theirs = socket.socketpair()
     reading, writing = os.pipe()
     mine = (null, folder, path, ours.fileno(), reading, writing)
-    call = {"handle": at.handle, "method": ENTRIES, "payload": b""}
+    call: dict[str, object] = {
+        "handle": at.handle,
+        "method": ENTRIES,
+        "payload": b"",
+    }
     try:
         with _asking(at) as gate:
             single = [partial(_ask, gate, NUMBERS["CALL"], call, [fd]) for fd in mine]
@@ -250,7 +258,10 @@ def _any_works(attempts: "Iterable[Callable[[], object]]") -> bool:
 
 
 def _ask(
-    gate: GateConnection, number: int, fields: dict[str, object], fds: Iterable[int] = ()
+    gate: GateConnection,
+    number: int,
+    fields: dict[str, object],
+    fds: Iterable[int] = (),
 ) -> None:
     """Send a frame of any number and hear the answer."""
     send_frame(gate.link, number, 1, fields, list(fds))

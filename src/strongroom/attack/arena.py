@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,7 +59,7 @@ class Users:
         return {"another user": self.stranger, "root": self.root}.get(actor, self.owner)
 
 
-def attack(routes: Sequence[Route], actors: Sequence[Actor]) -> Iterator[Result]:
+def attack(routes: Sequence[Route], actors: Sequence[Actor]) -> Generator[Result]:
     """Try routes as actors, in this order; yield each result as it comes.
 
     Raises:
@@ -111,7 +111,7 @@ def _attack_as(
 def _folder(owner: int) -> Iterator[Path]:
     """Make a folder that its modes alone protect."""
     with tempfile.TemporaryDirectory(prefix="strongroom-attack-") as name:
-        Path(name).chmod(0o755)  # noqa: S103 - so that only the room's own modes count
+        Path(name).chmod(0o755)
         folder = Path(name) / "room"
         folder.mkdir(mode=0o700)
         os.chown(folder, owner, -1)

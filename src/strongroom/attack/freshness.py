@@ -119,23 +119,30 @@ def deleted(before: dict[Path, bytes], fresh: list[Path]) -> None:
         path.unlink()
 
 
+def _left_of(before: dict[Path, bytes]) -> Path:
+    """Return an object of yesterday that is still there."""
+    return next(each for each in before if each.exists() and FOLDER not in str(each))
+
+
 def linked(before: dict[Path, bytes], fresh: list[Path]) -> None:
     """Put a symbolic link to an object of yesterday into each place."""
+    target = _left_of(before)
     for path in fresh:
         path.unlink()
-        path.symlink_to(next(each for each in before if FOLDER not in str(each)))
+        path.symlink_to(target)
 
 
 def hard_linked(before: dict[Path, bytes], fresh: list[Path]) -> None:
     """Put a hard link to an object of yesterday into each place."""
+    target = _left_of(before)
     for path in fresh:
         path.unlink()
-        path.hardlink_to(next(each for each in before if FOLDER not in str(each)))
+        path.hardlink_to(target)
 
 
 def store_set_back(at: Target) -> bool:
     """Put the whole store of yesterday back, and start the app anew."""
-    return _set_back(at, lambda host, old: put_back(host, old))
+    return _set_back(at, put_back)
 
 
 def store_emptied(at: Target) -> bool:

@@ -161,7 +161,13 @@ GATE: Final[tuple[Route, ...]] = (
             ("files beyond its memory", "full", "/scratch/full", _DENIED, _FULL),
             ("the host's accounts by path", "file", "/etc/shadow", _DENIED, _ABSENT),
             ("processes of others", "process", "", _NOTHING, _NONE),
-            ("descriptors left open by its starter", "descriptors", "", _NOTHING, _NONE),
+            (
+                "descriptors left open by its starter",
+                "descriptors",
+                "",
+                _NOTHING,
+                _NONE,
+            ),
         )
     ),
 )

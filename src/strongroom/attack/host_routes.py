@@ -11,7 +11,6 @@ from strongroom.errors import (
     Misconfigured,
     NotFound,
     StrongroomError,
-    Unavailable,
 )
 
 _REFUSED = Known("refused")
@@ -22,7 +21,9 @@ _Row = tuple[str, Callable[[Target], bool], Known]
 _Errors = tuple[type[StrongroomError], ...]
 
 
-def _routes(family: str, rows: tuple[_Row, ...], more: _Errors = ()) -> tuple[Route, ...]:
+def _routes(
+    family: str, rows: tuple[_Row, ...], more: _Errors = ()
+) -> tuple[Route, ...]:
     return tuple(
         Route(
             name=name,
@@ -44,8 +45,16 @@ HOST: Final[tuple[Route, ...]] = (
         (
             ("sealed data altered", freshness.altered_blob, _REFUSED),
             ("sealed data to another app", freshness.blob_to_another_app, _REFUSED),
-            ("sealed data on another device", freshness.blob_to_another_device, _REFUSED),
-            ("sealed data to an older version", freshness.blob_to_an_older_app, _REFUSED),
+            (
+                "sealed data on another device",
+                freshness.blob_to_another_device,
+                _REFUSED,
+            ),
+            (
+                "sealed data to an older version",
+                freshness.blob_to_an_older_app,
+                _REFUSED,
+            ),
             ("older sealed data put back", freshness.older_blob, Known("done", _OLDER)),
         ),
     ),
@@ -53,7 +62,11 @@ HOST: Final[tuple[Route, ...]] = (
         "protected storage",
         (
             ("an object altered", freshness.store_changed(freshness.flipped), _REFUSED),
-            ("objects exchanged", freshness.store_changed(freshness.exchanged), _REFUSED),
+            (
+                "objects exchanged",
+                freshness.store_changed(freshness.exchanged),
+                _REFUSED,
+            ),
             ("an object deleted", freshness.store_changed(freshness.deleted), _REFUSED),
             (
                 "an object of yesterday put back",
@@ -121,7 +134,11 @@ HOST: Final[tuple[Route, ...]] = (
             ("names that lead out of a bundle", paths.names_in_manifest, _REFUSED),
             ("files that a manifest does not name", paths.names_in_content, _REFUSED),
             ("a symbolic link in an app's folder", paths.link_in_folder, _REFUSED),
-            ("a linked folder in an app's folder", paths.folder_link_in_folder, _REFUSED),
+            (
+                "a linked folder in an app's folder",
+                paths.folder_link_in_folder,
+                _REFUSED,
+            ),
             (
                 "a hard link in an app's folder",
                 paths.hard_link_in_folder,

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from strongroom.attack import memory, planted, process
-from strongroom.attack.route import OWNER, PAGES, Actor, Known, Route
+from strongroom.attack.route import PAGES, Actor, Known, Route
 
 _MEMORY, _SECRET, _PROCESS, _FILES = (
     "ordinary memory",
@@ -15,7 +15,9 @@ _MEMORY, _SECRET, _PROCESS, _FILES = (
 )
 _DENIED, _NOTHING = Known("denied"), Known("nothing found")
 _ROOT = "root may look into every process of its machine"
-_INJECTED = "code inside the enclave reads what the enclave reads; root can put it there"
+_INJECTED = (
+    "code inside the enclave reads what the enclave reads; root can put it there"
+)
 _NAMED = "root may enter every namespace of its machine"
 _OWNER = "the simulated device's fuse is a file of the user who runs it"
 _SWAP = "ordinary memory is not locked; turn swap off, or encrypt it"

@@ -69,7 +69,10 @@ def inject(at: Target) -> bool:
     said = _tool(
         "gdb",
         *("-nx", "-batch", "-p", str(at.enclave)),
-        *("-ex", f"call (void*)memcpy((void*){at.scratch}, (void*){at.secret}, {SIZE})"),
+        *(
+            "-ex",
+            f"call (void*)memcpy((void*){at.scratch}, (void*){at.secret}, {SIZE})",
+        ),
         *("-ex", f"x/{SIZE}xb {at.scratch}"),
     )
     found = re.findall(r"\t0x([0-9a-f]{2})", said)
@@ -141,9 +144,7 @@ def search(
     """Return an attempt that searches all readable memory of processes."""
 
     def attempt(at: Target) -> bool:
-        return any(
-            _in_memory(pid, what(at)) for _ in range(_PASSES) for pid in who(at)
-        )
+        return any(_in_memory(pid, what(at)) for _ in range(_PASSES) for pid in who(at))
 
     return attempt
 

@@ -3,7 +3,6 @@
 
 import os
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 from strongroom.attack.bench import Bench, bench

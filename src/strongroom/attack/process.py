@@ -10,9 +10,9 @@ from pathlib import Path
 from strongroom.attack import native
 from strongroom.attack.app.victim import masked
 from strongroom.attack.calls import created
+from strongroom.attack.planted import files
 from strongroom.attack.processes import enclaves
 from strongroom.attack.route import OWNER, NotTried
-from strongroom.attack.planted import files
 from strongroom.attack.target import Target
 from strongroom.errors import AppFailed
 

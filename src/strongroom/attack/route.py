@@ -40,7 +40,7 @@ PAGES: Final = OWNER | {errno.EIO, errno.EFAULT, errno.EINVAL}
 REFUSALS: Final[tuple[type[StrongroomError], ...]] = (Refused, Malformed, LimitReached)
 
 
-class NotTried(Exception):  # noqa: N818 - it is no error
+class NotTried(Exception):
     """A route cannot be tried here; says why."""
 
 

@@ -114,11 +114,14 @@ def _network(aim: str) -> bool:
 
 def _process(aim: str) -> bool:
     del aim
-    return any(
-        int(each.name) != os.getpid() and os.kill(int(each.name), 0) is None
+    others = [
+        int(each.name)
         for each in Path("/proc").iterdir()
-        if each.name.isdigit()
-    )
+        if each.name.isdigit() and int(each.name) != os.getpid()
+    ]
+    for pid in others:
+        os.kill(pid, 0)
+    return bool(others)
 
 
 def _program(aim: str) -> bool:
@@ -158,8 +161,7 @@ def _shared(aim: str) -> bool:
 def _fill(aim: str) -> bool:
     """Write a file that is larger than all of the enclave's memory."""
     with Path(aim).open("wb") as file:
-        for _ in range(1 << 10):
-            file.write(bytes(_FILL))
+        file.writelines(bytes(_FILL) for _ in range(1 << 10))
     return True
 
 
