@@ -10,11 +10,16 @@ from strongroom.attack.route import OWNER, REFUSALS, Actor, Known, Route
 from strongroom.errors import Conflict
 
 _GATE, _BOMB, _INSIDE = "gate", "limits of an enclave", "out of an enclave"
-_DENIED, _REFUSED = Known("denied"), Known("refused")
+_DENIED = Known("denied")
 _UNHARMED, _NOTHING = Known("no effect"), Known("nothing found")
 _NONE: frozenset[int] = frozenset()
 _FULL, _ABSENT = frozenset({errno.ENOSPC}), frozenset({errno.ENOENT})
 _HANDLE = "an enclave is its user's: whoever runs as that user and has the handle"
+
+
+def _by(rule: str) -> Known:
+    """Return the end of an attack that the gate refuses, with words that it says."""
+    return Known("refused", by=rule)
 
 
 def _callers(ends: Known) -> Mapping[Actor, Known]:
@@ -30,7 +35,7 @@ GATE: Final[tuple[Route, ...]] = (
         known={
             "same user": Known("done", _HANDLE),
             "another user": _DENIED,
-            "root": _REFUSED,
+            "root": _by("gate.owner"),
         },
         grade="OS",
         gain="done",
@@ -39,7 +44,7 @@ GATE: Final[tuple[Route, ...]] = (
         name="an enclave by a guessed handle",
         family=_GATE,
         attempt=abuse.guessed_handle,
-        known=_callers(_REFUSED),
+        known=_callers(_by("gate.owner")),
         grade="SIM",
         gain="done",
     ),
@@ -47,7 +52,7 @@ GATE: Final[tuple[Route, ...]] = (
         name="a method that was not allowed",
         family=_GATE,
         attempt=abuse.unlisted_method,
-        known=_callers(_REFUSED),
+        known=_callers(_by("gate.permission")),
         grade="SIM",
         gain="done",
     ),
@@ -55,7 +60,7 @@ GATE: Final[tuple[Route, ...]] = (
         name="unknown commands",
         family=_GATE,
         attempt=abuse.unknown_commands,
-        known=_callers(_REFUSED),
+        known=_callers(_by("gate: no command")),
         grade="SIM",
         gain="done",
     ),
@@ -63,7 +68,7 @@ GATE: Final[tuple[Route, ...]] = (
         name="mistyped, missing and surplus fields",
         family=_GATE,
         attempt=abuse.mistyped_fields,
-        known=_callers(_REFUSED),
+        known=_callers(_by("gate: ")),
         grade="SIM",
         gain="done",
     ),
@@ -71,7 +76,7 @@ GATE: Final[tuple[Route, ...]] = (
         name="oversized fields",
         family=_GATE,
         attempt=abuse.oversized_fields,
-        known=_callers(_REFUSED),
+        known=_callers(_by("gate: ")),
         grade="SIM",
         gain="done",
     ),
@@ -79,7 +84,7 @@ GATE: Final[tuple[Route, ...]] = (
         name="bytes that are no frame",
         family=_GATE,
         attempt=abuse.no_frames,
-        known=_callers(_REFUSED),
+        known=_callers(_by("")),
         grade="SIM",
         gain="done",
     ),
@@ -87,7 +92,7 @@ GATE: Final[tuple[Route, ...]] = (
         name="commands out of order",
         family=_GATE,
         attempt=abuse.reordered_commands,
-        known=_callers(_REFUSED),
+        known=_callers(_by("gate: ")),
         grade="SIM",
         gain="done",
         refusals=(*REFUSALS, Conflict),
@@ -114,7 +119,7 @@ GATE: Final[tuple[Route, ...]] = (
         name="descriptors of sockets, folders and devices",
         family=_GATE,
         attempt=abuse.other_descriptors,
-        known=_callers(_REFUSED),
+        known=_callers(_by("gate: ")),
         grade="SIM",
         gain="done",
     ),
@@ -122,7 +127,7 @@ GATE: Final[tuple[Route, ...]] = (
         name="too many descriptors",
         family=_GATE,
         attempt=abuse.too_many_descriptors,
-        known=_callers(_REFUSED),
+        known=_callers(_by("gate: more than")),
         grade="SIM",
         gain="done",
     ),
@@ -131,16 +136,16 @@ GATE: Final[tuple[Route, ...]] = (
             name=name,
             family=_BOMB,
             attempt=bombs.bursting(kind),
-            known={"app": Known("stopped")},
+            known={"app": Known("stopped", by=limit)},
             grade="OS",
             gain="done",
             stop="stopped",
         )
-        for name, kind in (
-            ("fork bomb", "processes"),
-            ("thread bomb", "threads"),
-            ("memory bomb", "memory"),
-            ("endless computing", "processor"),
+        for name, kind, limit in (
+            ("fork bomb", "processes", "resource.processes"),
+            ("thread bomb", "threads", "resource.threads"),
+            ("memory bomb", "memory", "memory_bytes"),
+            ("endless computing", "processor", "resource.cpu_seconds"),
         )
     ),
     *(

@@ -46,14 +46,16 @@ class Row:
 
 def is_as_known(result: Result) -> bool:
     """Return whether a result is what the table says; what was not tried, is."""
+    if result.outcome == "not tried":
+        return True
     known = ROUTES[result.route].known[result.actor]
-    return result.outcome in (known.outcome, "not tried")
+    return result.outcome == known.outcome and known.by in result.note
 
 
 def known_results(routes: Iterable[Route], actors: Sequence[Actor]) -> list[Result]:
     """Return what the table says of routes and actors, as if it had been tried."""
     return [
-        Result(route.name, actor, route.known[actor].outcome)
+        Result(route.name, actor, route.known[actor].outcome, route.known[actor].by)
         for route in routes
         for actor in actors
         if actor in route.known
@@ -71,7 +73,7 @@ def rows(results: Iterable[Result]) -> list[Row]:
             ROUTES[name],
             tuple(sorted((r.actor for r in same), key=ACTORS.index)),
             outcome,
-            same[-1].note,
+            ", ".join(dict.fromkeys(each.note for each in same)),
         )
         for (name, outcome), same in found.items()
     ]

@@ -46,10 +46,17 @@ class NotTried(Exception):
 
 @dataclass(frozen=True)
 class Known:
-    """How a route is known to end for one actor; `why`, where it succeeds."""
+    """How a route is known to end for one actor.
+
+    Attributes:
+        outcome: in a word.
+        why: where it succeeds.
+        by: the rule or limit that stops it, or words of its message.
+    """
 
     outcome: Outcome
     why: str = ""
+    by: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,5 +110,6 @@ def attack(route: Route, actor: Actor, target: Target) -> Result:
         note = errno.errorcode.get(error.errno or 0, type(error).__name__)
     except StrongroomError as error:
         outcome = route.stop if isinstance(error, route.refusals) else "error"
-        note = error.findings[0].rule if error.findings else error.message
+        said = error.findings[0].rule if error.findings else error.message
+        note = said.replace(target.folder, "ROOM")
     return Result(route.name, actor, outcome, note)

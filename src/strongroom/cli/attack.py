@@ -183,8 +183,10 @@ def _verdict(results: "Sequence[Result]") -> list[Block]:
     if odd:
         columns = ("attack", "actor", "outcome", "documented", "by")
         return [Grid("Not as documented", columns, odd)]
-    text = say("{count} outcomes, all as documented.", count=len(results))
-    return [Line(text, "bold green")]
+    count = sum(each.outcome != "not tried" for each in results)
+    text = say("{count} outcomes, all as documented.", count=count)
+    left = say("{count} not tried.", count=len(results) - count)
+    return [Line(f"{text} {left}", "bold green")]
 
 
 def _names(actors: "Sequence[Actor]") -> str:
