@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`strongroom attack`: every known route to a secret, tried on this machine."""
+"""`strongroom attack`: every known route to a secret, tried on this machine.
+
+The exit code is 1 where an attack ends otherwise than docs/attacks.md says.
+"""
 
 from collections.abc import Sequence
 from contextlib import closing
@@ -55,11 +58,7 @@ def attack(
         Format, typer.Option("--format", help="Text, or a page of Markdown.")
     ] = "text",
 ) -> None:
-    """Attack a room made for it, by every known route; the table says what held.
-
-    As root, three users attack: the room's own, a stranger and root. The exit code is
-    1 where an attack ends otherwise than documented (docs/attacks.md).
-    """
+    """Attack a room made for it by every known route, as three users if run as root."""
     with needs("node"):
         from strongroom.attack import report  # noqa: PLC0415
     routes, actors = _chosen(only or [], actor or [])
@@ -172,7 +171,7 @@ def _verdict(results: "Sequence[Result]") -> list[Block]:
     odd = [
         (
             say(each.route),
-            say(each.actor),
+            _names([each.actor]),
             say(each.outcome),
             say(ROUTES[each.route].known[each.actor].outcome),
             each.note,
@@ -190,4 +189,4 @@ def _verdict(results: "Sequence[Result]") -> list[Block]:
 
 
 def _names(actors: "Sequence[Actor]") -> str:
-    return ", ".join(say(each) for each in actors)
+    return ", ".join(each if each == "root" else say(each) for each in actors)
