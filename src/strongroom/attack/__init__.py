@@ -6,7 +6,7 @@ target   what is attacked, where it is       room    the process that is attacke
 actor    a process that attacks, as a user   arena   who is who; starts and ends all
 report   results beside what is known        bench   the machine of a host who attacks
 
-What the routes do, a family a module: `memory`, `process`, `planted` (files), `abuse`
-(of the gate), `bombs`, `freshness` and `devices` (what was sealed), `messages`,
-`paths`. `app` plants secrets in an enclave: the one part that runs inside.
+What the routes do, a family a module: `memory` and `debugger`, `process`, `planted`
+(files), `abuse` (of the gate), `bombs`, `freshness` and `devices` (what was sealed),
+`messages`, `paths`. `app` plants secrets: the one part that runs in an enclave.
 """

@@ -7,21 +7,21 @@ Whatever is sent, the monitor must go on: each attempt ends by asking it how it 
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from functools import partial
 
 from strongroom.application.sdk.interface import ENTRIES
-from strongroom.attack.calls import ByHandle, connected, create, created
-from strongroom.attack.route import REFUSALS
-from strongroom.attack.target import Target
-from strongroom.errors import (
-    Conflict,
-    Malformed,
-    StrongroomError,
-    Unavailable,
-    error_from_value,
+from strongroom.attack.asking import (
+    answered,
+    answers,
+    any_works,
+    ask,
+    asking,
+    connections,
+    say,
 )
+from strongroom.attack.calls import ByHandle, connected, create, created
+from strongroom.attack.target import Target
+from strongroom.errors import StrongroomError
 from strongroom.system.monitor.gate import (
     COMMANDS,
     ERROR,
@@ -29,15 +29,10 @@ from strongroom.system.monitor.gate import (
     MAX_FRAME_BYTES,
     MAX_PAYLOAD_BYTES,
     NUMBERS,
-    GateConnection,
-    recv_frame,
-    send_frame,
 )
 
 _CALLERS, _CALLS = 8, 25
 _HALF_OPEN = 48
-_WAIT_S = 5.0
-_TIMELY: tuple[type[StrongroomError], ...] = (*REFUSALS, Conflict)
 
 
 def stolen_handle(at: Target) -> bool:
@@ -51,7 +46,7 @@ def guessed_handle(at: Target) -> bool:
     with connected(at) as gate:
         guesses = [os.urandom(16) for _ in range(64)]
         near = bytes([at.handle[0] ^ 1]) + at.handle[1:]
-        return _any_works(
+        return any_works(
             partial(ByHandle(gate, each).call, "echo", text="guessed")
             for each in (*guesses, near, bytes(16))
         )
@@ -66,9 +61,9 @@ def unlisted_method(at: Target) -> bool:
 def unknown_commands(at: Target) -> bool:
     """Send numbers that are no command, or another side's."""
     known = {n for n, each in COMMANDS.items() if each.side == "host"}
-    with _asking(at) as gate:
-        return _any_works(
-            partial(_ask, gate, number, {}) for number in {*range(256)} - known
+    with asking(at) as gate:
+        return any_works(
+            partial(ask, gate, number, {}) for number in {*range(256)} - known
         )
 
 
@@ -85,9 +80,9 @@ def mistyped_fields(at: Target) -> bool:
         ("EVIDENCE", {"nonce": b"short"}),
         ("DESTROY", {"handle": [handle]}),
     ]
-    with _asking(at) as gate:
-        return _any_works(
-            partial(_ask, gate, NUMBERS[name], fields) for name, fields in wrong
+    with asking(at) as gate:
+        return any_works(
+            partial(ask, gate, NUMBERS[name], fields) for name, fields in wrong
         )
 
 
@@ -103,9 +98,9 @@ def oversized_fields(at: Target) -> bool:
         "methods": b"",
     }
     nonce: dict[str, object] = {"nonce": bytes(1 << 20)}
-    with _asking(at) as gate:
-        return _any_works(
-            partial(_ask, gate, NUMBERS[name], fields)
+    with asking(at) as gate:
+        return any_works(
+            partial(ask, gate, NUMBERS[name], fields)
             for name, fields in (
                 ("CALL", call),
                 ("CREATE", creation),
@@ -117,8 +112,8 @@ def oversized_fields(at: Target) -> bool:
 def no_frames(at: Target) -> bool:
     """Send bytes that are no frame: too long, cut, other CBOR, nested without end."""
     nested = b"\x81" * (1 << 16)
-    return _any_works(
-        partial(_say, at, data)
+    return any_works(
+        partial(say, at, data)
         for data in (
             (MAX_FRAME_BYTES + 1).to_bytes(4, "big"),
             b"\xff" * 64,
@@ -132,16 +127,16 @@ def no_frames(at: Target) -> bool:
 
 def reordered_commands(at: Target) -> bool:
     """Call before the creation, after the end, and answer what was not asked."""
-    with _asking(at) as gate:
+    with asking(at) as gate:
         early = partial(ByHandle(gate, bytes(16)).call, "echo", text="early")
         mine = create(gate, at)
         gate.call("DESTROY", {"handle": mine.handle})
         late = partial(mine.call, "echo", text="late")
         unasked = [
-            partial(_ask, gate, number, {"payload": b""}) for number in (0, ERROR)
+            partial(ask, gate, number, {"payload": b""}) for number in (0, ERROR)
         ]
-        inside = partial(_ask, gate, NUMBERS["INVOKE"], {"method": 1, "payload": b""})
-        return _any_works([early, late, inside, *unasked])
+        inside = partial(ask, gate, NUMBERS["INVOKE"], {"method": 1, "payload": b""})
+        return any_works([early, late, inside, *unasked])
 
 
 def concurrent_calls(at: Target) -> bool:
@@ -160,7 +155,7 @@ def concurrent_calls(at: Target) -> bool:
     with (
         created(at) as first,
         created(at) as second,
-        _connections(at, _CALLERS) as gates,
+        connections(at, _CALLERS) as gates,
     ):
         threads = [
             threading.Thread(
@@ -178,10 +173,10 @@ def concurrent_calls(at: Target) -> bool:
 
 def half_frames(at: Target) -> bool:
     """Hold many connections open in the middle of a frame; see who still gets in."""
-    with _connections(at, _HALF_OPEN) as gates:
+    with connections(at, _HALF_OPEN) as gates:
         for gate in gates:
             gate.link.sendall(b"\0\1")
-        return not _answers(at)
+        return not answers(at)
 
 
 def other_descriptors(at: Target) -> bool:
@@ -197,10 +192,10 @@ def other_descriptors(at: Target) -> bool:
         "payload": b"",
     }
     try:
-        with _asking(at) as gate:
-            single = [partial(_ask, gate, NUMBERS["CALL"], call, [fd]) for fd in mine]
-            where_none = partial(_ask, gate, NUMBERS["STATUS"], {}, [null])
-            return _any_works([*single, where_none])
+        with asking(at) as gate:
+            single = [partial(ask, gate, NUMBERS["CALL"], call, [fd]) for fd in mine]
+            where_none = partial(ask, gate, NUMBERS["STATUS"], {}, [null])
+            return any_works([*single, where_none])
     finally:
         for fd in (null, folder, path, reading, writing):
             os.close(fd)
@@ -214,91 +209,6 @@ def too_many_descriptors(at: Target) -> bool:
     try:
         with connected(at) as gate:
             socket.send_fds(gate.link, [b"\0\0\0\1\xa0"], [null] * (MAX_FDS + 8))
-            return _answered(gate)
+            return answered(gate)
     finally:
         os.close(null)
-
-
-@contextmanager
-def _asking(at: Target) -> Iterator[GateConnection]:
-    """Open a connection that has to serve still when all was tried over it."""
-    with connected(at) as gate:
-        yield gate
-        gate.call("STATUS", {})
-
-
-@contextmanager
-def _connections(at: Target, count: int) -> Iterator[list[GateConnection]]:
-    links: list[socket.socket] = []
-    try:
-        for _ in range(count):
-            link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            links.append(link)
-            link.settimeout(_WAIT_S)
-            link.connect(os.fspath(at.socket))
-        yield [GateConnection(link) for link in links]
-    finally:
-        for link in links:
-            link.close()
-
-
-def _any_works(attempts: "Iterable[Callable[[], object]]") -> bool:
-    """Return True if one is not refused; else raise the refusal of the last."""
-    last: StrongroomError | None = None
-    for attempt in attempts:
-        try:
-            attempt()
-        except _TIMELY as error:
-            last = error
-        else:
-            return True
-    if last is not None:
-        raise last
-    return False
-
-
-def _ask(
-    gate: GateConnection,
-    number: int,
-    fields: dict[str, object],
-    fds: Iterable[int] = (),
-) -> None:
-    """Send a frame of any number and hear the answer."""
-    send_frame(gate.link, number, 1, fields, list(fds))
-    _answered(gate)
-
-
-def _say(at: Target, data: bytes) -> None:
-    """Send bytes over a connection of their own; see that others are still served."""
-    with connected(at) as gate:
-        gate.link.sendall(data)
-        gate.link.shutdown(socket.SHUT_WR)
-        try:
-            if not _answered(gate):
-                message = "closed without an answer"
-                raise Malformed(message)
-        except Unavailable as error:  # the monitor's own word for half a frame
-            raise Malformed(error.message) from error
-        finally:
-            if not _answers(at):
-                message = "the monitor answers nobody any more"
-                raise OSError(message)
-
-
-def _answered(gate: GateConnection) -> bool:
-    """Return whether there is an answer; raises what it says."""
-    frame = recv_frame(gate.link)
-    if frame is None:
-        return False
-    frame.close()
-    if frame.number == ERROR:
-        raise error_from_value(frame.fields)
-    return True
-
-
-def _answers(at: Target) -> bool:
-    try:
-        with connected(at) as gate:
-            return "suite" in gate.call("STATUS", {})
-    except (OSError, StrongroomError):
-        return False

@@ -102,6 +102,7 @@ def _attack_as(
             child.wait(_END_S)
         finally:
             deadline.cancel()
+            child.terminate()  # of use only if it was cut short
         errors.seek(0)
         reason = errors.read().decode("utf-8", "replace").strip().rpartition("\n")[2]
     yield from (Result(name, actor, "error", reason[:200]) for name in left)

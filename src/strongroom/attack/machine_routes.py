@@ -4,7 +4,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from strongroom.attack import memory, planted, process
+from strongroom.attack import debugger, memory, planted, process
 from strongroom.attack.route import PAGES, Actor, Known, Route
 
 _MEMORY, _SECRET, _PROCESS, _FILES = (
@@ -55,7 +55,7 @@ MACHINE: Final[tuple[Route, ...]] = (
     Route(
         name="memory by a core file (gcore)",
         family=_MEMORY,
-        attempt=memory.core_of(lambda at: at.ordinary),
+        attempt=debugger.core_of(lambda at: at.ordinary),
         known=_READ,
         grade="OS",
     ),
@@ -108,7 +108,7 @@ MACHINE: Final[tuple[Route, ...]] = (
     Route(
         name="secret memory by a core file (gcore)",
         family=_SECRET,
-        attempt=memory.core_of(lambda at: at.hidden),
+        attempt=debugger.core_of(lambda at: at.hidden),
         known=_known(_NOTHING),
         grade="OS",
     ),
@@ -144,7 +144,7 @@ MACHINE: Final[tuple[Route, ...]] = (
     Route(
         name="secret memory by injected code (gdb)",
         family=_SECRET,
-        attempt=memory.inject,
+        attempt=debugger.inject,
         known=_known(Known("read", _INJECTED)),
         grade="OS",
     ),

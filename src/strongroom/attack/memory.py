@@ -2,14 +2,10 @@
 """Routes to the memory of an enclave and of its monitor (HW-1)."""
 
 import ctypes
+import errno
 import os
-import re
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NoReturn
 
 from strongroom.attack import native
 from strongroom.attack.route import NotTried
@@ -64,40 +60,18 @@ def overwrite(at: Target) -> bool:
     return process_vm(at.enclave, at.scratch) == data
 
 
-def inject(at: Target) -> bool:
-    """Have a debugger call memcpy in the enclave, then read the copy."""
-    said = _tool(
-        "gdb",
-        *("-nx", "-batch", "-p", str(at.enclave)),
-        *(
-            "-ex",
-            f"call (void*)memcpy((void*){at.scratch}, (void*){at.secret}, {SIZE})",
-        ),
-        *("-ex", f"x/{SIZE}xb {at.scratch}"),
-    )
-    found = re.findall(r"\t0x([0-9a-f]{2})", said)
-    if len(found) < SIZE:
-        _why(said)
-    return bytes(int(byte, 16) for byte in found[-SIZE:]) == at.hidden
-
-
-def core_of(secret: Callable[[Target], bytes]) -> Callable[[Target], bool]:
-    """Return an attempt that has gcore write a core file, and searches it."""
-
-    def attempt(at: Target) -> bool:
-        with tempfile.TemporaryDirectory(prefix="strongroom-core-") as folder:
-            said = _tool("gcore", "-o", f"{folder}/core", str(at.enclave))
-            files = list(Path(folder).iterdir())
-            if not files:
-                _why(said)
-            return any(_in_file(path, secret(at)) for path in files)
-
-    return attempt
-
-
 def stolen_descriptors(at: Target) -> bool:
-    """Take every descriptor by pidfd_getfd and look for secret memory behind one."""
-    handle = os.pidfd_open(at.enclave)
+    """Take every descriptor by pidfd_getfd and look for a secret behind one."""
+    return any(_is_behind_one_of(pid, at) for pid in at.processes)
+
+
+def _is_behind_one_of(pid: int, at: Target) -> bool:
+    """Return whether a descriptor of a process leads to a secret.
+
+    Raises:
+        PermissionError: not one of them could be taken.
+    """
+    handle = os.pidfd_open(pid)
     taken, denied = 0, None
     try:
         for number in range(_MOST_FDS):
@@ -105,14 +79,15 @@ def stolen_descriptors(at: Target) -> bool:
                 fd = native.take_descriptor(handle, number)
             except PermissionError as error:
                 denied = error
-                continue
-            except OSError:
-                continue  # no descriptor of this number
-            taken += 1
-            found = _leads_to(fd, at)
-            os.close(fd)
-            if found:
-                return True
+            except OSError as error:
+                if error.errno != errno.EBADF:
+                    raise
+            else:
+                taken += 1
+                found = _leads_to(fd, at)
+                os.close(fd)
+                if found:
+                    return True
     finally:
         os.close(handle)
     if not taken and denied:
@@ -179,16 +154,6 @@ def _pieces(fd: int, start: int, end: int) -> Iterator[bytes]:
         start += len(piece) or _PAGE
 
 
-def _in_file(path: Path, needle: bytes) -> bool:
-    with path.open("rb") as file:
-        tail = b""
-        while piece := file.read(_CHUNK):
-            if needle in tail + piece:
-                return True
-            tail = piece[1 - len(needle) :]
-    return False
-
-
 def _leads_to(fd: int, at: Target) -> bool:
     """Return whether a descriptor is secret memory, or a file with a secret."""
     if "secretmem" in os.fspath(Path(f"/proc/self/fd/{fd}").readlink()):
@@ -209,38 +174,3 @@ def _is_swapped(pid: int, page: int) -> bool:
     finally:
         os.close(fd)
     return bool(int.from_bytes(data, "little") >> 62 & 1)
-
-
-def _tool(name: str, *arguments: str) -> str:
-    """Return what a debugger says.
-
-    Raises:
-        NotTried: it is not installed, or does not end.
-    """
-    path = shutil.which(name)
-    if path is None:
-        message = f"{name} is not installed"
-        raise NotTried(message)
-    try:
-        done = subprocess.run(  # noqa: S603 - found on PATH, arguments are numbers
-            [path, *arguments],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_TOOL_S,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
-    except subprocess.TimeoutExpired as error:
-        message = f"{name} did not end within {_TOOL_S} s"
-        raise NotTried(message) from error
-    return done.stdout + done.stderr
-
-
-def _why(said: str) -> NoReturn:
-    """Raise what stopped a debugger: the kernel, or something that is no defence."""
-    if "Operation not permitted" in said or "Permission denied" in said:
-        raise PermissionError(1, "not permitted")
-    lines = said.strip().splitlines() or ["it said nothing"]
-    message = f"the debugger failed: {lines[-1][:100]}"
-    raise NotTried(message)

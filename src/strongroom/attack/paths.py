@@ -3,8 +3,10 @@
 
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+from strongroom.attack.asking import any_works
 from strongroom.attack.bench import Bench, bench
 from strongroom.attack.room import APP
 from strongroom.attack.target import Target
@@ -137,16 +139,12 @@ def _with_path(host: Bench, path: str) -> bytes:
 
 def _any_starts(host: Bench, bundles: list[bytes]) -> bool:
     """Return True if one starts; else raise the refusal of the last."""
-    last: StrongroomError | None = None
-    for bundle in bundles:
-        try:
-            with host.services(bundle):
-                return True
-        except StrongroomError as error:
-            last = error
-    if last is not None:
-        raise last
-    return False
+
+    def start(bundle: bytes) -> None:
+        with host.services(bundle):
+            pass
+
+    return any_works(partial(start, bundle) for bundle in bundles)
 
 
 def _map(value: object) -> dict[str, object]:

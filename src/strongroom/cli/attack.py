@@ -4,6 +4,7 @@
 The exit code is 1 where an attack ends otherwise than docs/attacks.md says.
 """
 
+import signal
 from collections.abc import Sequence
 from contextlib import closing
 from enum import StrEnum
@@ -65,6 +66,7 @@ def attack(
     if known:
         results = report.known_results(routes, actors)
     else:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends all, too
         results = _tried(desk, routes, actors)
     if shape == "markdown" and not desk.printer.as_json:
         typer.echo(report.page(results), nl=False)
