@@ -24,9 +24,10 @@ Written by `strongroom attack --list --format markdown`; do not edit.
 Every row is a program that really tries, as the user or from the place that the row
 names. `strongroom attack` runs them all on your machine, and ends with code 1 if one
 ends otherwise than here. `denied` is the kernel's word, `refused` a rule of ours,
-`stopped` a limit of the manifest. What **succeeds** is in bold; why is below. "app" is
-code inside an enclave; "host" is whoever has the machine's files, keeps the stores and
-carries the messages.
+`stopped` a limit of the manifest, each by the rule, or words of its message, in the
+last column. What **succeeds** is in bold; why is below. "app" is code inside an
+enclave; "host" is whoever has the machine's files, keeps the stores and carries the
+messages.
 
 A grade is that of the weakest thing that an outcome rests on. `HW`: real hardware.
 `OS`: the kernel. `SIM`: software that models hardware, and ciphers whose keys it keeps.
@@ -73,7 +74,7 @@ def rows(results: Iterable[Result]) -> list[Row]:
             ROUTES[name],
             tuple(sorted((r.actor for r in same), key=ACTORS.index)),
             outcome,
-            ", ".join(dict.fromkeys(each.note for each in same)),
+            ", ".join(dict.fromkeys(each.note for each in same if each.note)),
         )
         for (name, outcome), same in found.items()
     ]
@@ -106,11 +107,8 @@ def page(results: Iterable[Result]) -> str:
     for family, members in families(found).items():
         parts.append(f"\n## {family[0].upper()}{family[1:]}\n\n")
         parts += _table(
-            ("attack", "actor", "outcome", "grade"),
-            [
-                (row.route.name, ", ".join(row.actors), _shown(row), row.route.grade)
-                for row in members
-            ],
+            ("attack", "actor", "outcome", "grade", "by"),
+            map(_cells, members),
         )
     parts.append("\n## What succeeds, and why\n\n")
     parts += _table(
@@ -123,10 +121,10 @@ def page(results: Iterable[Result]) -> str:
     return "".join(parts)
 
 
-def _shown(row: Row) -> str:
-    if row.outcome in SUCCEEDED:
-        return f"**{row.outcome}**"
-    return f"{row.outcome}: {row.note}" if row.outcome == "not tried" else row.outcome
+def _cells(row: Row) -> tuple[str, ...]:
+    shown = f"**{row.outcome}**" if row.outcome in SUCCEEDED else row.outcome
+    actors = ", ".join(row.actors)
+    return (row.route.name, actors, shown, row.route.grade, row.note)
 
 
 def _table(head: Sequence[str], body: Iterable[Sequence[str]]) -> list[str]:
