@@ -4,10 +4,13 @@
 import ast
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 import strongroom.cli
+from strongroom.attack.route import ACTORS, Outcome
+from strongroom.attack.table import ROUTES
 from strongroom.cli.app import tree
 
 FOLDER = Path(strongroom.cli.__file__).parent
@@ -37,6 +40,7 @@ def commands(
 
 def texts() -> Iterator[str]:
     """Yield every literal that the modules of the command line let `say` see."""
+    yield from _of_attacks()
     for file in sorted(FOLDER.glob("*.py")):
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
             if isinstance(node, ast.Call):
@@ -45,6 +49,15 @@ def texts() -> Iterator[str]:
                 yield from _from_rows(node)
             elif isinstance(node, ast.Assign):
                 yield from _from_name(node)
+
+
+def _of_attacks() -> Iterator[str]:
+    """Yield the words of the table of attacks, which is data and stands elsewhere."""
+    yield from (each for each in ACTORS if each != "root")
+    yield from get_args(Outcome)
+    for route in ROUTES.values():
+        yield from (route.name, route.family)
+        yield from (known.why for known in route.known.values())
 
 
 def _from_call(node: ast.Call) -> Iterator[str]:

@@ -35,6 +35,7 @@ _NOUNS = {
     "node": "node",
     "up": "up",
     "rng": "rng",
+    "attack": "attack",
 }
 """Each noun with the module that offers its `attach`."""
 _VALUED = ("--home", "--lang", "--passphrase-file")

@@ -124,12 +124,15 @@ class Printer:
             console.print(block.render())
 
     @contextmanager
-    def progress(self, what: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    def progress(
+        self, what: str, total: int | None, *, counted: bool = False
+    ) -> Iterator[Callable[[int], None]]:
         """Show a bar on stderr while the context lasts, where a person looks on.
 
         Args:
             what: is done, in English.
             total: how much there is to do, bytes; None where nobody knows.
+            counted: that it is things, not bytes.
 
         Yields:
             A function that is told how much is done.
@@ -140,6 +143,7 @@ class Printer:
         from rich.progress import (  # noqa: PLC0415
             BarColumn,
             DownloadColumn,
+            MofNCompleteColumn,
             Progress,
             SpinnerColumn,
             TextColumn,
@@ -147,7 +151,8 @@ class Printer:
         )
 
         columns = [SpinnerColumn(), TextColumn("{task.description}")]
-        amounts = [BarColumn(), DownloadColumn()] if total is not None else []
+        amount = MofNCompleteColumn() if counted else DownloadColumn()
+        amounts = [BarColumn(), amount] if total is not None else []
         console = self._console(sys.stderr)
         with Progress(
             *columns, *amounts, TimeElapsedColumn(), console=console, transient=True

@@ -25,6 +25,7 @@ from `--passphrase-file`; it is never an argument and never in the environment.
 | exit code | meaning |
 | --- | --- |
 | 0 | done |
+| 1 | two things differ, or a case or an attack ends otherwise than documented |
 | 2 | the command line is wrong |
 | 3 | malformed: these bytes are not what they claim to be |
 | 4 | refused: a rule said no; also `task dry-run` of what would be refused |

@@ -5,6 +5,7 @@ One of these stands for one app in its enclave. Creating and destroying are the
 monitor's; everything else the app does, if its manifest offers it (7.7).
 """
 
+import re
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
@@ -20,8 +21,10 @@ from strongroom.application.sdk.interface import CONVERSE, NUMBERS
 from strongroom.core.codec import cbor
 from strongroom.core.rats import Evidence
 from strongroom.core.rats.stores import BlockStore
-from strongroom.errors import NotFound
+from strongroom.errors import Malformed, NotFound
 from strongroom.services.isolation import Enclave, Isolation
+
+_NAMESPACE = re.compile(r"[^./\\\0][^/\\\0]{0,255}")
 
 
 class OutsideServices(CallingServices):
@@ -103,7 +106,8 @@ class OutsideServices(CallingServices):
                 "names": list() as names,
                 "data": bytes() as data,
             } if self._stores:
-                return answer_store(self._stores(namespace), verb, names, data)
+                store = self._stores(_plain(namespace))
+                return answer_store(store, verb, names, data)
             case {"ask": "relay", "enclave": bytes() as peer, "message": dict() as m}:
                 return self._relay(peer, m)
             case _:
@@ -134,3 +138,15 @@ class OutsideServices(CallingServices):
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _plain(namespace: str) -> str:
+    """Return a namespace that an app names, if it can lead nowhere but into itself.
+
+    Raises:
+        Malformed: it could be read as a path.
+    """
+    if not _NAMESPACE.fullmatch(namespace):
+        message = "a namespace is named without /, \\ and leading dots"
+        raise Malformed(message)
+    return namespace
