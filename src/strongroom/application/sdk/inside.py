@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The fifteen functions as an app in an enclave has them."""
 
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
 from strongroom.application.sdk.calls import decode_answer
 from strongroom.application.sdk.host_store import HostStore
 from strongroom.application.sdk.interface import Policy
@@ -25,6 +28,10 @@ from strongroom.services.operations.keyring import HANDLE_BYTES
 from strongroom.services.sealing import Sealer
 from strongroom.services.storage import Place, Storage
 
+if TYPE_CHECKING:
+    from strongroom.application.sdk.tls_end import TlsEnd
+    from strongroom.services.channel.ra_tls.connection import Endpoint
+
 _OWNER = "app"
 _ANY_USER_DATA = "the caller of verify_report compares it"
 
@@ -47,6 +54,7 @@ class InsideServices:
         self.keys = KeyRing(bundle.manifest.suite, gate.random)
         self._open: dict[str, Storage] = {}
         self._peers = LocalPeers(gate, bundle)
+        self._tls: TlsEnd | None = None
         self.channels = ChannelService(
             bundle.manifest.suite, gate.random, self.report, self._peers.admit
         )
@@ -65,10 +73,7 @@ class InsideServices:
     def report(self, nonce: bytes, user_data: bytes = b"") -> bytes:
         """Return evidence of this app and its platform (IF-3)."""
         app = self._gate.report(nonce, user_data)
-        platform = Evidence.from_bytes(
-            self._ask_bytes({"ask": "evidence", "nonce": nonce})
-        )
-        return Evidence(platform.kind, platform.platform, app).to_bytes()
+        return replace(self._platform(nonce), app=app).to_bytes()
 
     def verify_report(
         self, evidence: bytes, endorsements: bytes, policy: bytes, nonce: bytes
@@ -101,6 +106,19 @@ class InsideServices:
     def open_channel(self, hello: bytes) -> bytes:
         """Answer a client's hello with a key that the evidence binds (IF-5)."""
         return self.channels.offer(hello)
+
+    def tls_server(self) -> "Endpoint":
+        """Return this app's end of RA-TLS: its key, its evidence (IF-5).
+
+        Raises:
+            Misconfigured: the extra `tls` is not installed.
+        """
+        if self._tls is None:
+            from strongroom.application.sdk.tls_end import TlsEnd  # noqa: PLC0415 - an extra
+
+            manifest = self._bundle.manifest
+            self._tls = TlsEnd(self._gate, manifest, self._platform, self._peers)
+        return self._tls.endpoint()
 
     def store(self, namespace: str, block: str, data: bytes) -> None:
         """Store a block; it is durable on return (IF-6)."""
@@ -217,6 +235,11 @@ class InsideServices:
     ) -> bytes:
         """Return the data that `seal` was given (IF-15); see `Sealer.unseal`."""
         return self._sealer.unseal(sealed, associated_data, approval)
+
+    def _platform(self, nonce: bytes) -> Evidence:
+        """Return evidence of the platform, as the ordinary side brings it."""
+        answer = self._ask_bytes({"ask": "evidence", "nonce": nonce})
+        return Evidence.from_bytes(answer)
 
     def _ask(self, question: dict[str, object], gives: type) -> object:
         return decode_answer(self._gate.ask_host(cbor.encode(question)), gives)
