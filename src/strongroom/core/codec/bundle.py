@@ -128,10 +128,10 @@ class CallerList(Record):
     """Who may call one command of a service app (SYS-1); everybody else is refused.
 
     `command` is an entry point, a function of the interface, "http" for the app's own
-    HTTP, or "*" for every command that has no list. A caller is `host`, `anyone`,
-    `key:` and the id of a signing key, `tls:` and the SHA-256 of a certificate's
-    SubjectPublicKeyInfo, or `app:` and a measurement or a product of the same signer;
-    ids and digests in lower-case hex.
+    HTTP, or "*" for every command that has no list. A caller is `host`, the ordinary
+    side of the machine; `anyone`, which excepts a command from "*"; `key:` and the id
+    of a signing key; `tls:` and the SHA-256 of a certificate's SubjectPublicKeyInfo;
+    `app:` and a measurement or a product of the same signer. All hex is lower-case.
     """
 
     command: str

@@ -56,7 +56,7 @@ def allows_command(manifest: Manifest, command: str, caller: Caller) -> None:
     lists = {each.command: each.callers for each in manifest.callers}
     default = None if command == OPEN_CHANNEL else lists.get(ANY_COMMAND)
     listed = lists.get(command, default)
-    if listed is None or {*caller.names} & {*listed}:
+    if listed is None or {*caller.names, ANYONE.kind} & {*listed}:
         return
     raise Refused.because(
         rule="command.caller",
