@@ -60,10 +60,11 @@ def test_what_is_served_is_verified_and_called(party: Run, serve: Serve) -> None
     assert "What was verified" in again.err
     alone = party("--json", *line, *known, "--allow", "simulated")
     assert alone.value["answer"] == ["balance", "deposit"]
+    refuses_by_rule(party, ready)
 
 
-def test_what_does_not_hold_is_refused_with_its_rule(party: Run, serve: Serve) -> None:
-    _, ready = serve()
+def refuses_by_rule(party: Run, ready: dict[str, str]) -> None:
+    """Try what does not hold."""
     known = ["--service", ready["service"], "--allow", "simulated"]
     line = ["--json", "app", "call", ready["address"]]
 
@@ -84,18 +85,19 @@ def test_what_does_not_hold_is_refused_with_its_rule(party: Run, serve: Serve) -
     assert party(*line, "balance", *known, "--data", "[]").code == 2
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_ends_cleanly_and_the_machine_keeps_what_it_has(
-    party: Run, serve: Serve, number: signal.Signals
+    party: Run, serve: Serve
 ) -> None:
     child, ready = serve()
     known = ["--service", ready["service"], "--allow", "simulated"]
     line = ["--json", "app", "call"]
     deposit = ["deposit", "--data", '{"account": "a", "amount": 7}']
     assert party(*line, ready["address"], *deposit, *known).value["answer"] == 7
-    child.send_signal(number)
+    child.send_signal(signal.SIGTERM)
     assert child.wait(STOP_S) == 0
     assert party(*line, ready["address"], *deposit, *known).code == 8
-    _, again = serve()
+    child, again = serve()
     assert again["administrator"] == ready["administrator"]
     assert party(*line, again["address"], *deposit, *known).value["answer"] == 14
+    child.send_signal(signal.SIGINT)
+    assert child.wait(STOP_S) == 0
