@@ -61,7 +61,7 @@ def serve(  # noqa: PLR0913 - one parameter an option
         from strongroom.node.serving import serving  # noqa: PLC0415
         from strongroom.node.workbench import Workbench  # noqa: PLC0415
     with needs("tls"):
-        import OpenSSL  # noqa: F401, PLC0415 - said now rather than in the enclave
+        import strongroom.core.crypto.tls  # noqa: F401, PLC0415 - said before a start
     _end_on_signals()
     if until_stdin_closes:
         watch_stdin()

@@ -19,13 +19,10 @@ from strongroom.application.runtime.http import (
 from strongroom.errors import AppFailed, LimitReached, StrongroomError
 
 Message: TypeAlias = MutableMapping[str, object]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
 Application: TypeAlias = Callable[
-    [
-        Message,
-        Callable[[], Awaitable[Message]],
-        Callable[[Message], Awaitable[None]],
-    ],
-    Coroutine[object, object, None],
+    [Message, Receive, Send], Coroutine[object, object, None]
 ]
 
 

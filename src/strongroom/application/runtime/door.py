@@ -127,7 +127,7 @@ class Door:
         names = [each.name for each in self._manifest.entry_points]
         if request.method != "POST" or name not in names:
             raise NotFound(_NOTHING)
-        call = Call(FIRST_ENTRY + names.index(name), _values(request.body), ())
+        call = Call(FIRST_ENTRY + names.index(name), json_values(request.body), ())
         value = decode_answer(self._serve(call, caller))
         if isinstance(value, bytes):
             return Response(200, "application/octet-stream", value)
@@ -172,8 +172,12 @@ class _Talk:
                 self._done = True
 
 
-def _values(body: bytes) -> bytes:
-    """Return the values of a request in JSON as the payload of a call."""
+def json_values(body: bytes) -> bytes:
+    """Return the values of a request in JSON (RFC 8259) as the payload of a call.
+
+    Raises:
+        Malformed: no JSON, or values that CBOR of ours does not hold.
+    """
     try:
         value = json.loads(body or b"{}", parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
