@@ -13,8 +13,7 @@ def talk(data: bytes) -> bytes:
     """Feed a connection in parts; whatever a client says, it is answered in HTTP."""
     served = HttpTalk(_answer)
     parts = range(0, len(data), _PART_BYTES)
-    said = b"".join(served.feed(data[at : at + _PART_BYTES], ANYONE) for at in parts)
-    return said
+    return b"".join(served.feed(data[at : at + _PART_BYTES], ANYONE) for at in parts)
 
 
 def requests() -> Iterator[bytes]:
