@@ -6,6 +6,8 @@
 and must give the same bytes. One value has one encoding, so a digest names a value.
 """
 
+from collections.abc import Iterable
+
 import cbor2
 
 from strongroom.errors import Malformed
@@ -16,6 +18,8 @@ _SIZE = 1 << 64
 """One more than an integer of CBOR holds; longer ones (bignums) have no use here."""
 
 _SCALARS = (int, str, bytes, bool, float, type(None))
+_PLAIN = frozenset({str, bytes, bool, float, type(None)})
+"""Of what needs no look inside, by exact type: most of what is encoded."""
 
 
 def encode(value: object) -> bytes:
@@ -64,16 +68,19 @@ def _check(value: object, depth: int) -> None:
         message = f"the value is nested deeper than {_MAX_DEPTH}"
         raise Malformed(message)
     if isinstance(value, dict):
-        for key, item in value.items():
+        for key in value:
             if not isinstance(key, str | int) or isinstance(key, bool):
                 message = "a map key is neither text nor an integer"
                 raise Malformed(message)
-            _check(item, depth + 1)
+        items: Iterable[object] = value.values()
     elif isinstance(value, list | tuple):
-        for item in value:
-            _check(item, depth + 1)
+        items = value
     else:
         _check_scalar(value)
+        return
+    for item in items:
+        if type(item) not in _PLAIN:
+            _check(item, depth + 1)
 
 
 def _check_scalar(value: object) -> None:

@@ -247,11 +247,12 @@ class RaTlsConnection:
             self.peer_certificate = _read(shown)
         if isinstance(peer, Introduced):
             self.caller = peer.holder(self.peer_certificate)
-        if not isinstance(peer, Peer) and self._tls.alpn != ALPN:
+        is_open = isinstance(peer, Anybody | Introduced)
+        if is_open and self._tls.alpn != ALPN:
             self._stage = _Stage.OPEN
             return
         self._tls.check_group(PROFILES[suite_id])
-        if isinstance(peer, Peer):
+        if not isinstance(peer, Anybody | Introduced):
             self._judge = peer.certificate(suite_id, self._certificate())
         evidence = self._evidence()
         self._tls.write(len(evidence).to_bytes(_LENGTH_BYTES, "big") + evidence)

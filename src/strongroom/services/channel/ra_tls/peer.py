@@ -9,7 +9,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from strongroom.core.codec.permits import ANYONE, Caller
 from strongroom.core.crypto import constant_time_equal
@@ -27,7 +27,6 @@ __all__ = ["Anybody", "Enclave", "Introduced", "KnownKey", "Peer"]
 MAX_REMEMBERED = 1024
 
 
-@runtime_checkable
 class Peer(Protocol):
     """Decides about the other end, before any byte of an application."""
 
