@@ -6,11 +6,14 @@
 and must give the same bytes. One value has one encoding, so a digest names a value.
 """
 
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import cbor2
 
 from strongroom.errors import Malformed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 MAX_BYTES = 64 * 1024 * 1024
 _MAX_DEPTH = 32
