@@ -8,6 +8,7 @@ import ssl
 import subprocess
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 
 import httpx
@@ -21,6 +22,7 @@ from strongroom.errors import AppFailed, Malformed, Refused, StrongroomError
 from strongroom.node.roots import Root
 from strongroom.services.channel.ra_tls.connection import client_end
 from strongroom.services.channel.ra_tls.peer import Enclave
+from strongroom.services.channel.ra_tls.stream import RaTlsStream
 from strongroom.services.channel.verifying import EndorsedEvidence
 from tests.integration.machine import Machine
 from tests.integration.serving_world import SOURCE, Service, app, now, served
@@ -187,6 +189,26 @@ def test_an_app_that_waits_for_what_is_not_there_fails_by_itself(
         assert answer.status_code == 500
         assert answer.json()["error"] == AppFailed.code
         assert session.post("/commands/secret").json() == "the combination"
+
+
+def test_unfinished_requests_cannot_fill_the_enclave(service: Service) -> None:
+    head = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 8000000\r\n\r\n"
+    part = head + bytes(7_900_000)
+    host, _, port = service.about.address.rpartition(":")
+    judge = EndorsedEvidence(service.machine.trust, service.policy(), now)
+    end = client_end(service.about.suite, None, Enclave(judge, now, 0))
+    with ExitStack() as open_:
+        for _ in range(6):
+            path = open_.enter_context(socket.create_connection((host, int(port))))
+            path.settimeout(10)
+            stream = RaTlsStream.open(path, end)
+            with suppress(StrongroomError):
+                stream.sendall(part)
+                stream.settimeout(0.05)
+                stream.recv(1)
+        assert "http.held-bytes" in service.refused
+    with service.line() as line:
+        assert line.call("echo", text="still here") == "still here"
 
 
 def test_bytes_that_no_relay_says_are_refused(

@@ -37,6 +37,8 @@ from strongroom.errors import Malformed, NotFound, StrongroomError
 from strongroom.services.channel.ra_tls.connection import RaTlsConnection
 
 MAX_CONNECTIONS = 256
+MAX_HELD_BYTES = 32 << 20
+"""Of unfinished requests and answers of all connections together."""
 NAME_BYTES = 16
 _PART_BYTES = 1 << 20
 _CALL, _COMMANDS = b"/.strongroom/call", b"/commands/"
@@ -63,7 +65,8 @@ class Door:
     def carry(self, payload: bytes) -> bytes:
         """Take bytes of a connection; return what goes back on it.
 
-        The longest silent connection is dropped where there are too many.
+        The longest silent connection is dropped where there are too many; the one that
+        speaks is where they hold too much together.
 
         Raises:
             Malformed: not what a relay says.
@@ -74,16 +77,22 @@ class Door:
                     raise Malformed(_NO_RELAY)
             case {"connection": bytes() as name}:
                 self._talks.pop(name, None)
-                return encode_answer({"data": b"", "more": False, "refused": ""})
+                return encode_answer(_NO_MORE)
             case _:
                 raise Malformed(_NO_RELAY)
         talk = self._talks.pop(name, None) or self._begin()
         answer = talk.feed(data)
+        if self._is_full(talk):
+            return encode_answer({**_NO_MORE, "refused": _FULL, "over": True})
         if not talk.is_over:
             self._talks[name] = talk
         if len(self._talks) > MAX_CONNECTIONS:
             self._talks.popitem(last=False)
         return encode_answer({**answer, "over": talk.is_over})
+
+    def _is_full(self, newest: "_Talk") -> bool:
+        held = sum(each.held_bytes for each in (newest, *self._talks.values()))
+        return held > MAX_HELD_BYTES
 
     def _begin(self) -> "_Talk":
         connection = self._services.tls_server().connection()
@@ -147,6 +156,11 @@ class _Talk:
         """Whether everything was said that there was to say."""
         return self._done and not self._out
 
+    @property
+    def held_bytes(self) -> int:
+        """How much memory the connection takes, but for a little."""
+        return self._tls.held_bytes + self._http.held_bytes + len(self._out)
+
     def feed(self, data: bytes) -> dict[str, object]:
         """Take bytes from the path; return a part of what goes onto it."""
         refused = ""
@@ -191,4 +205,6 @@ def _no_number(name: str) -> object:
 
 
 _NO_RELAY = "a relay says the name of a connection and its bytes, or its name alone"
+_NO_MORE = {"data": b"", "more": False, "refused": ""}
+_FULL = "http.held-bytes"
 _NOTHING = "nothing is served here under this name and method"

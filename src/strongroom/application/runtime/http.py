@@ -51,6 +51,11 @@ class HttpTalk:
         self._body = bytearray()
         self.over = False
 
+    @property
+    def held_bytes(self) -> int:
+        """How much of a request has come."""
+        return len(self._body)
+
     def feed(self, data: bytes, caller: Caller) -> bytes:
         """Take bytes of a client; return what goes back."""
         if not data or self.over:
@@ -92,6 +97,7 @@ class HttpTalk:
             tuple((bytes(name), bytes(value)) for name, value in head.headers),
             bytes(self._body),
         )
+        self._body = bytearray()
         response = self._answer(request, caller)
         self._respond(said, response, with_body=request.method != "HEAD")
         if self._h11.our_state is h11.MUST_CLOSE:

@@ -160,6 +160,11 @@ class RaTlsConnection:
         return self._stage is _Stage.OPEN
 
     @property
+    def held_bytes(self) -> int:
+        """How much has come that nobody has taken."""
+        return len(self._received)
+
+    @property
     def group(self) -> str:
         """The group that keys were agreed in."""
         return self._tls.group
