@@ -13,9 +13,10 @@ pytest.importorskip("OpenSSL", reason="the extra `tls` is not installed")
 from strongroom.application.sdk.outside import OutsideServices
 from strongroom.client.ra_tls import RaTlsTransport
 from strongroom.core.crypto import SigningKey
-from strongroom.errors import Refused
+from strongroom.errors import Refused, StrongroomError
 from strongroom.node.roots import Root
-from strongroom.services.channel.ra_tls.certificate import show_key
+from strongroom.services.channel import signed_by
+from strongroom.services.channel.ra_tls.certificate import show_key, show_party
 from strongroom.services.channel.ra_tls.connection import client_end
 from strongroom.services.channel.ra_tls.peer import Enclave
 from strongroom.services.channel.verifying import EndorsedEvidence
@@ -114,6 +115,26 @@ def test_over_ra_tls_parties_are_known_by_their_word_in_the_connection(
             assert line.call("echo", text="x") == "x"
         with service.line() as line:
             refusal(lambda: line.call("secret"), "secret", "anyone")
+
+
+def test_a_word_about_another_connection_ends_this_one(
+    machine: Machine, party: Party
+) -> None:
+    names = [f"key:{party.friend.public.key_id.hex()}"]
+
+    def stolen(nonce: bytes, heard: bytes) -> bytes:
+        return signed_by(party.friend)(nonce, heard[::-1])
+
+    with served(machine, app(machine, callers={"secret": names})) as service:
+        judge = EndorsedEvidence(machine.trust, service.policy(), now)
+        shown = show_party(machine.suite_id, stolen, (now() - 60, now() + 600))
+        end = client_end(machine.suite_id, shown, Enclave(judge, now, 0))
+        with (
+            httpx.Client(transport=RaTlsTransport(end)) as client,
+            pytest.raises((httpx.TransportError, StrongroomError)),
+        ):
+            client.post(f"{service.url}/.strongroom/call")
+        assert service.refused == ["channel.client"]
 
 
 def test_over_tls_whoever_holds_a_listed_certificate_key_is_known(
