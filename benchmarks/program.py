@@ -1,10 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A program for enclaves that does the workloads and answers with the seconds."""
 
-import os
-
-from threadpoolctl import threadpool_limits
-
 from benchmarks.workloads import WORKLOADS
 from strongroom.core.codec import cbor
 from strongroom.core.rats import EnclaveGate
@@ -19,5 +15,4 @@ def main(gate: EnclaveGate, bundle: bytes) -> None:
         if call.method == ECHO:
             gate.reply(call.payload)
         else:
-            threadpool_limits(os.cpu_count())  # linear algebra begins with one here
             gate.reply(cbor.encode(WORKLOADS[call.payload.decode()]()))

@@ -27,6 +27,7 @@ from benchmarks import (  # noqa: E402
     storage,
 )
 from benchmarks.rows import Row  # noqa: E402
+from strongroom.core.crypto import reuse_freed_memory  # noqa: E402
 
 
 def main() -> int:
@@ -35,6 +36,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="fewer runs, 64 MiB input")
     parser.add_argument("--json", type=Path, help="file for the figures")
     options = parser.parse_args()
+    reuse_freed_memory()  # as every program of ours does
     console = Console()
     found: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="strongroom-bench-") as folder:

@@ -15,7 +15,7 @@ from strongroom.core.codec.keys import PublicKey
 from strongroom.core.codec.note import NoteKey
 from strongroom.core.codec.sealed import DatasetHeader, Prefix
 from strongroom.core.codec.tlog import Checkpoint, TilePath, encode_bundle
-from strongroom.core.crypto import SigningKey, suite
+from strongroom.core.crypto import SigningKey, sm2, sm2der, sm2key, suite
 from strongroom.core.rats import AppFacts, PlatformFacts, TrustVector
 from strongroom.core.rats.ear_claims import (
     AttesterClaims,
@@ -108,6 +108,12 @@ def tokens() -> Iterator[bytes]:
 def envelopes() -> Iterator[bytes]:
     """Yield a COSE_Sign1 of either suite."""
     yield from (cose.sign1(_key(each), "text", b"payload") for each in _SUITES)
+
+
+def sm2_ciphertexts() -> Iterator[bytes]:
+    """Yield an SM2 ciphertext in DER, to a key that is no secret."""
+    key = sm2key.public_key(sm2key.public_from_seed(bytes(sm2key.SEED_BYTES)))
+    yield sm2der.to_der(sm2.encrypt(key, b"data"))
 
 
 def certificates() -> Iterator[bytes]:

@@ -52,6 +52,11 @@ OWN: MappingProxyType[str, Target] = MappingProxyType(
         "jws": Target(
             f"{_CODEC}.jws:Jws.parse", max_len=8 * _K, samples=f"{_MADE}:tokens"
         ),
+        "sm2-ciphertext": Target(
+            "strongroom.core.crypto.sm2der:from_der",
+            max_len=_K,
+            samples=f"{_MADE}:sm2_ciphertexts",
+        ),
         "base64url": Target(f"{_CODEC}.jws:decode_base64url", max_len=_K),
         "base64": Target(
             f"{_CODEC}.note:decode_base64", max_len=_K, through=f"{_HERE}:base64_text"

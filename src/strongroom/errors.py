@@ -145,7 +145,7 @@ class AppFailed(StrongroomError):
     exit_code = 10
 
 
-_BY_CODE: dict[str, type[StrongroomError]] = {
+CODES: dict[str, type[StrongroomError]] = {
     kind.code: kind
     for kind in (
         StrongroomError,
@@ -168,7 +168,7 @@ def error_from_value(value: object) -> StrongroomError:
     """Read back what `StrongroomError.to_value` wrote; total over any value."""
     if not isinstance(value, Mapping):
         return Malformed("an error report is not a map")
-    kind = _BY_CODE.get(str(value.get("error")), StrongroomError)
+    kind = CODES.get(str(value.get("error")), StrongroomError)
     rows = value.get("findings")
     findings = [
         Finding(*(str(row.get(name, "")) for name in Finding.__slots__))

@@ -229,6 +229,14 @@ def test_random_bytes_differ(folder: Path) -> None:
         assert device.random(0) == b""
 
 
+def test_secret_memory_is_filled_with_tested_bytes(folder: Path) -> None:
+    with SimulatedDevice.open(folder) as device, SecretBuffer(32) as secret:
+        device.fill(secret)
+        first = bytes(secret.view)
+        device.fill(secret)
+        assert len({bytes(32), first, bytes(secret.view)}) == 3
+
+
 IDLE = """
 import gc, pathlib, sys
 from strongroom.core.crypto import suite

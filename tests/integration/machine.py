@@ -22,6 +22,10 @@ from strongroom.services.isolation import Isolation
 
 EVERY = tuple(row.name for row in INTERFACES.values())
 SOURCE = b"""
+from strongroom.services import crypto
+
+AGREED = {}
+
 def echo(services, text):
     return text
 
@@ -31,16 +35,72 @@ def keep(services, text):
 def give_back(services, text):
     return services.unseal(bytes.fromhex(text)).decode()
 
+def public_half(services, text):
+    return services.keys.public(bytes.fromhex(text)).to_bytes().hex()
+
+def agree(services, mine, theirs, is_first):
+    own = [bytes.fromhex(each) for each in mine]
+    peer = [crypto.PublicKey.from_bytes(bytes.fromhex(each)) for each in theirs]
+    if len(own) == 1:
+        return crypto.agree(services.keys, own[0], peer[0], "session").hex()
+    side = crypto.Sm2Side(*peer)
+    agreed = crypto.agree_sm2(services.keys, *own, side, "session", initiator=is_first)
+    AGREED[agreed.key] = agreed
+    return agreed.key.hex() + agreed.send.hex()
+
+def confirm(services, key, shown):
+    agreed = AGREED.pop(bytes.fromhex(key))
+    return crypto.confirm(services.keys, agreed, bytes.fromhex(shown)).hex()
+
+def encapsulate(services, text):
+    public = crypto.PublicKey.from_bytes(bytes.fromhex(text))
+    key, box = crypto.encapsulate(services.keys, public, "session")
+    return [key.hex(), box.hex()]
+
+def decapsulate(services, key, shown):
+    opened = map(bytes.fromhex, (key, shown))
+    return crypto.decapsulate(services.keys, *opened, "session").hex()
+
+def derive(services, text):
+    source = bytes.fromhex(text)
+    row = services.keys.info(source).spec.algorithm.replace("hkdf", "hmac")
+    return services.keys.derive(crypto.KeySpec("mac", row, "session"), source).hex()
+
+def rotate(services, text):
+    return services.keys.rotate(bytes.fromhex(text))
+
+def shred(services, text):
+    services.keys.shred(bytes.fromhex(text))
+
+def wrap(services, under, key):
+    return crypto.wrap(services.keys, *map(bytes.fromhex, (under, key))).hex()
+
 def boom(services):
     raise ValueError("a planted secret")
 """
 _OUTPUT = OutputRule("json", (), 1, 1 << 16, 0, "")
 _TEXT = (Parameter("text", "text", many=False),)
+_AGREE = (
+    Parameter("mine", "json", many=False),
+    Parameter("theirs", "json", many=False),
+    Parameter("is_first", "boolean", many=False),
+)
+_CONFIRM = tuple(Parameter(name, "text", many=False) for name in ("key", "shown"))
+_WRAP = tuple(Parameter(name, "text", many=False) for name in ("under", "key"))
 ENTRIES = (
+    EntryPoint("agree", "main:agree", _AGREE, _OUTPUT),
     EntryPoint("boom", "main:boom", (), _OUTPUT),
+    EntryPoint("confirm", "main:confirm", _CONFIRM, _OUTPUT),
+    EntryPoint("decapsulate", "main:decapsulate", _CONFIRM, _OUTPUT),
+    EntryPoint("derive", "main:derive", _TEXT, _OUTPUT),
     EntryPoint("echo", "main:echo", _TEXT, _OUTPUT),
+    EntryPoint("encapsulate", "main:encapsulate", _TEXT, _OUTPUT),
     EntryPoint("give_back", "main:give_back", _TEXT, _OUTPUT),
     EntryPoint("keep", "main:keep", _TEXT, _OUTPUT),
+    EntryPoint("public_half", "main:public_half", _TEXT, _OUTPUT),
+    EntryPoint("rotate", "main:rotate", _TEXT, _OUTPUT),
+    EntryPoint("shred", "main:shred", _TEXT, _OUTPUT),
+    EntryPoint("wrap", "main:wrap", _WRAP, _OUTPUT),
 )
 
 

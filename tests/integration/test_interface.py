@@ -10,6 +10,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -42,8 +43,8 @@ from strongroom.errors import (
 from strongroom.node.roots import Root
 from strongroom.services.attestation import appraise, verify_evidence
 from strongroom.services.channel import ChannelAgent
+from strongroom.services.crypto import Ciphertext, PublicKey as CryptoKey, Tag
 from strongroom.services.isolation import Isolation
-from strongroom.services.operations import Encrypted
 from tests.integration.machine import SOURCE, Machine
 
 ROOTS = ("simulated", "tpm2")
@@ -247,7 +248,9 @@ def opens_a_channel(case: Case) -> None:
     )
     assert remote.unseal(remote.seal(b"another secret")) == b"another secret"
     mine = SIGNATURE[case.machine.suite_id]
-    refused("key.purpose", lambda: remote.generate_key(mine, "encrypt", "test"))
+    refused(
+        "crypto.algorithm-purpose", lambda: remote.generate_key(mine, "encrypt", "test")
+    )
     assert not any(b"secret" in message for message in path.seen)
     remote.close()
     raises(Conflict, lambda: remote.random(1))
@@ -267,9 +270,9 @@ def opens_no_channel_that_the_path_has_touched(case: Case) -> None:
     raises(StrongroomError, lambda: remote.random(1))
 
 
-def stored(case: Case) -> list[bytes]:
-    """Return all that the ordinary side has of the namespace."""
-    kept = case.machine.folder / "objects" / "ledger"
+def stored(case: Case, namespace: str = "ledger") -> list[bytes]:
+    """Return all that the ordinary side has of a namespace."""
+    kept = case.machine.folder / "objects" / namespace
     return [each.read_bytes() for each in kept.rglob("*") if each.is_file()]
 
 
@@ -320,7 +323,10 @@ def draws_no_more_than_a_gate_carries(case: Case) -> None:
 
 
 AEAD = {"sm": "sm4-gcm", "intl": "aes-256-gcm"}
-SIGNATURE = {"sm": "sm2", "intl": "ed25519"}
+SIGNATURE = {"sm": "sm2-sm3", "intl": "ed25519"}
+ENVELOPE = {"sm": "hpke-sm2", "intl": "hpke-mlkem768-x25519"}
+AGREEMENT = {"sm": ("sm2-exchange", 2), "intl": ("x25519", 1)}
+"""The algorithm, and how many keys of it each side takes to an agreement."""
 
 
 def key_to(case: Case, purpose: str) -> bytes:
@@ -338,9 +344,123 @@ def makes_keys(case: Case) -> None:
 def makes_keys_for_one_purpose_and_of_its_suite(case: Case) -> None:
     make, mine = case.services.generate_key, AEAD[case.machine.suite_id]
     foreign = AEAD["intl" if case.machine.suite_id == "sm" else "sm"]
-    refused("key.purpose", lambda: make(mine, "sign", "test"))
-    refused("key.algorithm", lambda: make(foreign, "encrypt", "test"))
+    refused("crypto.algorithm-purpose", lambda: make(mine, "sign", "test"))
+    refused("crypto.algorithm", lambda: make(foreign, "encrypt", "test"))
     raises(Malformed, lambda: make("rot13", "encrypt", "test"))
+    raises(Malformed, lambda: make(mine, "anything", "test"))
+
+
+class Side:
+    """One side of a key agreement: an app, and its keys for it."""
+
+    def __init__(self, case: Case, services: OutsideServices) -> None:
+        name, count = AGREEMENT[case.machine.suite_id]
+        self.services = services
+        self.keys = [
+            services.generate_key(name, "agree", "session").hex() for _ in range(count)
+        ]
+        self.shown = [services.call("public_half", text=each) for each in self.keys]
+
+    def agree(self, peer: list[object], *, is_first: bool) -> tuple[str, str]:
+        """Return the handle of what was agreed on, and what confirms it."""
+        both = self.services.call(
+            "agree", mine=self.keys, theirs=peer, is_first=is_first
+        )
+        assert isinstance(both, str)
+        return both[:32], both[32:]
+
+
+def tag(services: OutsideServices, agreed: object) -> bytes:
+    """Return a MAC under a key derived from what was agreed on."""
+    derived = services.call("derive", text=agreed)
+    assert isinstance(derived, str)
+    return Tag.from_bytes(services.sign(bytes.fromhex(derived), b"m")).value
+
+
+def agrees_on_keys_with_a_peer(case: Case) -> None:
+    with case.another() as other:
+        one, two = Side(case, case.services), Side(case, other)
+        mine, shown = one.agree(two.shown, is_first=True)
+        theirs, expected = two.agree(one.shown, is_first=False)
+        for side, key, proof in ((one, mine, expected), (two, theirs, shown)):
+            if proof:  # an SM2 exchange is confirmed
+                side.services.call("confirm", key=key, shown=proof)
+        assert tag(one.services, mine) == tag(two.services, theirs)
+
+
+def agrees_on_no_key_with_a_false_peer(case: Case) -> None:
+    with case.another() as other:
+        one, two, three = (Side(case, each) for each in (case.services, other, other))
+        mine, _ = one.agree(two.shown, is_first=True)
+        theirs, proof = three.agree(one.shown, is_first=False)
+        if proof:
+            refused(
+                "crypto.confirmation",
+                lambda: one.services.call("confirm", key=mine, shown=proof),
+            )
+            refused("crypto.shredded", lambda: tag(one.services, mine))
+        else:
+            assert tag(one.services, mine) != tag(three.services, theirs)
+        name, count = AGREEMENT[case.machine.suite_id]
+        no_point = [CryptoKey(name, bytes(32)).to_bytes().hex()] * count
+        raises(Malformed, lambda: two.agree([*no_point], is_first=True))
+        two.keys[0] = two.services.generate_key(
+            SIGNATURE[case.machine.suite_id], "sign", "test"
+        ).hex()
+        refused("crypto.purpose", lambda: two.agree(one.shown, is_first=True))
+
+
+def agrees_by_encapsulation(case: Case) -> None:
+    name = ENVELOPE[case.machine.suite_id]
+    with case.another() as other:
+        key, stranger = (
+            other.generate_key(name, "agree", "session").hex() for _ in range(2)
+        )
+        public = other.call("public_half", text=key)
+        made = case.services.call("encapsulate", text=public)
+        assert isinstance(made, list)
+        mine, box = made
+        theirs = other.call("decapsulate", key=key, shown=box)
+        assert tag(case.services, mine) == tag(other, theirs)
+        raises(Tampered, lambda: other.call("decapsulate", key=stranger, shown=box))
+
+
+def lets_no_key_out(case: Case) -> None:
+    make, mine = case.services.generate_key, AEAD[case.machine.suite_id]
+    under, key = make(mine, "wrap", "test"), make(mine, "encrypt", "test")
+    wrap = partial(case.services.call, "wrap", under=under.hex())
+    refused("crypto.extractable", lambda: wrap(key=key.hex()))
+    refused("crypto.purpose", lambda: case.services.encrypt(under, b"figures"))
+
+
+def keeps_keys_over_a_restart(case: Case) -> None:
+    bundle = case.machine.bundle(storage=["keys", "ledger"])
+    with case.another(bundle) as services:
+        key = services.generate_key(AEAD[case.machine.suite_id], "encrypt", "test")
+        sealed = services.encrypt(key, b"figures")
+        services.call("rotate", text=key.hex())
+        services.store("keys", "ring", b"a block of the app's own")
+    with case.another(bundle) as services:
+        assert services.decrypt(key, sealed) == b"figures"
+        assert Ciphertext.from_bytes(services.encrypt(key, b"figures")).version == 2
+        assert not any(key in each for each in stored(case, "keys"))
+
+
+def keeps_no_key_that_was_shredded(case: Case) -> None:
+    bundle = case.machine.bundle(SOURCE + b"# with keys", storage=["keys"])
+    kept = case.machine.folder / "objects" / "keys"
+    with case.another(bundle) as services:
+        key = services.generate_key(AEAD[case.machine.suite_id], "encrypt", "test")
+        sealed = services.encrypt(key, b"figures")
+        shutil.copytree(kept, kept.with_name("keys of yesterday"))
+        services.call("shred", text=key.hex())
+        refused("crypto.shredded", lambda: services.decrypt(key, sealed))
+    with case.another(bundle) as services:
+        refused("crypto.shredded", lambda: services.decrypt(key, sealed))
+    shutil.rmtree(kept)
+    kept.with_name("keys of yesterday").rename(kept)
+    with case.another(bundle) as services:
+        refused("storage.rollback", lambda: services.decrypt(key, sealed))
 
 
 def encrypts(case: Case) -> None:
@@ -352,7 +472,7 @@ def encrypts(case: Case) -> None:
 
 def encrypts_under_a_key_to_encrypt_only(case: Case) -> None:
     signer = key_to(case, "sign")
-    refused("key.purpose", lambda: case.services.encrypt(signer, b"figures"))
+    refused("crypto.purpose", lambda: case.services.encrypt(signer, b"figures"))
     raises(NotFound, lambda: case.services.encrypt(bytes(16), b"figures"))
 
 
@@ -362,14 +482,22 @@ def decrypts(case: Case) -> None:
     assert case.services.decrypt(key, sealed, b"march") == b"figures"
 
 
+def decrypts_under_an_older_version(case: Case) -> None:
+    key = key_to(case, "encrypt")
+    sealed = case.services.encrypt(key, b"figures")
+    assert case.services.call("rotate", text=key.hex()) == 2
+    assert case.services.decrypt(key, sealed) == b"figures"
+    assert Ciphertext.from_bytes(case.services.encrypt(key, b"new")).version == 2
+
+
 def decrypts_nothing_altered_or_of_another_key(case: Case) -> None:
     key, other = key_to(case, "encrypt"), key_to(case, "encrypt")
     sealed = case.services.encrypt(key, b"figures", b"march")
     raises(Tampered, lambda: case.services.decrypt(key, sealed, b"april"))
-    refused("key.other", lambda: case.services.decrypt(other, sealed, b"march"))
-    given = Encrypted.from_bytes(sealed)
-    flipped = given.sealing[:-1] + bytes([given.sealing[-1] ^ 1])
-    altered = replace(given, sealing=flipped).to_bytes()
+    refused("crypto.key", lambda: case.services.decrypt(other, sealed, b"march"))
+    given = Ciphertext.from_bytes(sealed)
+    flipped = given.body[:-1] + bytes([given.body[-1] ^ 1])
+    altered = replace(given, body=flipped).to_bytes()
     raises(Tampered, lambda: case.services.decrypt(key, altered, b"march"))
     with case.another() as elsewhere:
         raises(NotFound, lambda: elsewhere.decrypt(key, sealed, b"march"))
@@ -383,15 +511,20 @@ def signs(case: Case) -> None:
 
 def signs_with_a_key_to_sign_only(case: Case) -> None:
     sealer = key_to(case, "encrypt")
-    refused("key.purpose", lambda: case.services.sign(sealer, b"message"))
+    refused("crypto.purpose", lambda: case.services.sign(sealer, b"message"))
     raises(NotFound, lambda: case.services.sign(bytes(16), b"message"))
 
 
 def verifies_signatures(case: Case) -> None:
-    signer = case.machine.provider.signing
+    verify, signer = case.services.verify_signature, case.machine.provider.signing
     stranger = PublicKey.of(signer.public).to_bytes()
-    signature = signer.sign(b"message")
-    assert case.services.verify_signature(stranger, b"message", signature)
+    assert verify(stranger, b"message", signer.sign(b"message"))
+    key = key_to(case, "sign")
+    signature = case.services.sign(key, b"message")
+    public = case.services.call("public_half", text=key.hex())
+    assert isinstance(public, str)
+    with case.another() as other:
+        assert other.verify_signature(bytes.fromhex(public), b"message", signature)
 
 
 def verifies_no_other_signature(case: Case) -> None:
@@ -439,9 +572,22 @@ ROWS: Mapping[int, tuple[Callable[[Case], None], ...]] = {
     6: (stores, stores_in_declared_namespaces_only),
     7: (loads, loads_the_newest_or_refuses_in_words),
     8: (draws_random_bytes, draws_no_more_than_a_gate_carries),
-    9: (makes_keys, makes_keys_for_one_purpose_and_of_its_suite),
+    9: (
+        makes_keys,
+        makes_keys_for_one_purpose_and_of_its_suite,
+        agrees_on_keys_with_a_peer,
+        agrees_on_no_key_with_a_false_peer,
+        agrees_by_encapsulation,
+        lets_no_key_out,
+        keeps_keys_over_a_restart,
+        keeps_no_key_that_was_shredded,
+    ),
     10: (encrypts, encrypts_under_a_key_to_encrypt_only),
-    11: (decrypts, decrypts_nothing_altered_or_of_another_key),
+    11: (
+        decrypts,
+        decrypts_under_an_older_version,
+        decrypts_nothing_altered_or_of_another_key,
+    ),
     12: (signs, signs_with_a_key_to_sign_only),
     13: (verifies_signatures, verifies_no_other_signature),
     14: (seals, seals_under_a_known_policy_only),

@@ -11,14 +11,16 @@ from pathlib import Path
 from strongroom.core.codec.bundle import Bundle, FileEntry, Manifest, seal_bundle
 from strongroom.core.codec.keys import PublicKey
 from strongroom.core.codec.launch import LaunchPolicy
+from strongroom.core.codec.log_entry import LogEntry
 from strongroom.core.codec.signed import open_record, sign_record
 from strongroom.core.crypto import SigningKey, suite
-from strongroom.core.rats import Destruction
+from strongroom.core.rats import Destruction, Endorsements, Trust
 from strongroom.errors import (
     StrongroomError,
 )
 from strongroom.hardware.simulated.device import SimulatedDevice
 from strongroom.hardware.simulated.manufacturer import SimulatedManufacturer
+from strongroom.management.audit import verify_gate_log
 from strongroom.services.isolation import (
     Enclave,
     Isolation,
@@ -49,6 +51,21 @@ class Deployment:
         """Where the monitor's gate is."""
         return self.folder / "gate" / "monitor.sock"
 
+    @property
+    def log(self) -> Path:
+        """Where the monitor's own log is."""
+        return self.folder / "log"
+
+    @property
+    def trust(self) -> Trust:
+        """Whom verifiers of this device trust."""
+        return Trust(Endorsements((self.root,), ()))
+
+    def records(self) -> list[LogEntry]:
+        """Return what the gate's log says, verified; its head must have been signed."""
+        log = verify_gate_log(self.log, self.trust, int(time.time()))
+        return [entry for _, entry in log.query()]
+
     def start(
         self, *waived: str, program: str = PROGRAM, preload: tuple[str, ...] = ()
     ) -> MonitorProcess:
@@ -61,7 +78,7 @@ class Deployment:
             preload=preload,
             allow_missing=waived,
             environment={"PYTHONPATH": os.fspath(Path(__file__).parents[2])},
-            log=self.folder / "gate.log",
+            log=self.log,
         )
 
     def policy(self, *signers: SigningKey, version: int = 0) -> bytes:

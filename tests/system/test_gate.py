@@ -83,6 +83,7 @@ def test_the_table_is_pinned() -> None:
         4: ("EVIDENCE", "host"),
         5: ("DESTROY", "host"),
         6: ("DESCRIBE", "host"),
+        7: ("LOG", "host"),
         16: ("START", "monitor"),
         17: ("INVOKE", "monitor"),
         32: ("REPORT", "enclave"),

@@ -16,7 +16,7 @@ from strongroom.errors import (
     error_from_value,
 )
 from strongroom.services.isolation import Isolation
-from strongroom.system.monitor.events import EventLog, GateEvent
+from strongroom.system.monitor.events import EventLog, entry_of
 from strongroom.system.monitor.gate import (
     COMMANDS,
     ERROR,
@@ -135,9 +135,9 @@ def test_what_is_no_frame_ends_the_connection_only(
 
 
 def test_descriptors_where_none_belong(
-    running: Deployment, gate: GateConnection
+    gate: GateConnection,
 ) -> None:
-    with (running.folder / "gate.log").open("rb") as file:
+    with Path(__file__).open("rb") as file:
         send_frame(gate.link, NUMBERS["STATUS"], 1, {}, [file.fileno()])
     frame = recv_frame(gate.link)
     assert frame is not None
@@ -161,25 +161,23 @@ def test_the_log_names_every_command_and_no_secret(
     with pytest.raises(Refused):
         gate.call("CALL", call_of(bytes(16)))
     gate.call("DESTROY", {"handle": handle})
-    log = (running.folder / "gate.log").read_text()
-    lines = log.splitlines()[-5:]
-    for line, command, outcome, pid in zip(
-        lines,
-        ("CREATE", "CALL", "CALL", "END", "DESTROY"),
-        ("ok", "ok", "refused", "ok", "ok"),
-        (os.getpid(), os.getpid(), os.getpid(), 0, os.getpid()),
-        strict=True,
-    ):
-        assert f'"command":"{command}"' in line
-        assert f'"outcome":"{outcome}"' in line
-        assert f'"caller_pid":{pid}' in line
-    assert name.hex() in lines[1]
-    assert "gate.owner" in lines[2]
-    assert handle.hex() not in log
+    gate.call("LOG", {})
+    found = running.records()[-5:]
+    host, enclave = f"uid {os.getuid()} pid {os.getpid()}", name.hex()
+    assert [(each.action, each.outcome, each.subject) for each in found] == [
+        ("gate.create", "ok", host),
+        ("gate.call", "ok", host),
+        ("gate.call", "refused", host),
+        ("gate.end", "ok", enclave),
+        ("gate.destroy", "ok", host),
+    ]
+    assert found[1].object == enclave
+    assert found[2].detail["rule"] == "gate.owner"
+    assert handle.hex() not in str(found)
 
 
 def test_the_log_keeps_the_newest_in_memory() -> None:
     log = EventLog()
     for at in range(2000):
-        log.record(GateEvent(at, 0, 1, "STATUS", "", "ok", ""))
-    assert [event.at for event in log.recent()] == list(range(976, 2000))
+        log.record(entry_of("STATUS", at, "uid 0 pid 1", "", None))
+    assert [entry.time for entry in log.recent()] == list(range(976, 2000))

@@ -224,9 +224,11 @@ def test_the_error_the_record_and_the_log_name_the_limit(
         assert refused(enclave, Use.ECHO, b"x").message == error.message
         record = record_of(monitored, isolation, enclave.destroy())
     assert (record.reason, record.exit) == ("limit", f"ended at its limit {name}")
-    end = [line for line in log_of(monitored) if line["command"] == "END"][-1]
-    assert end["subject"] == record.enclave_id.hex()
-    assert (end["outcome"], end["rule"]) == ("limit-reached", f"resource.{name}")
+    isolation.log_head()
+    end = [each for each in monitored.records() if each.action == "gate.end"][-1]
+    assert end.subject == record.enclave_id.hex()
+    assert end.detail["error"] == "limit-reached"
+    assert end.detail["rule"] == f"resource.{name}"
 
 
 def test_more_than_an_enclave_may_have_is_not_even_started(
@@ -262,11 +264,6 @@ def test_all_files_together_have_the_memory_of_the_enclave(
         assert json.loads(enclave.call(Use.FILES, more)) == "No space left on device"
 
 
-def log_of(deployment: Deployment) -> list[dict[str, object]]:
-    text = (deployment.folder / "gate.log").read_text()
-    return [json.loads(line) for line in text.splitlines()]
-
-
 def test_what_an_enclave_asks_for_is_logged_without_its_secrets(
     monitored: Deployment, isolation: Isolation
 ) -> None:
@@ -274,24 +271,23 @@ def test_what_an_enclave_asks_for_is_logged_without_its_secrets(
     with create(monitored, isolation) as enclave:
         enclave.call(Use.ASK_ALL, label.encode())
         record = record_of(monitored, isolation, enclave.destroy())
-    lines = [
-        line
-        for line in log_of(monitored)
-        if line["subject"] == record.enclave_id.hex() and line["caller_pid"] == 0
+    isolation.log_head()
+    me = record.enclave_id.hex()
+    entries = [each for each in monitored.records() if each.subject == me]
+    assert [(each.action, each.detail.get("error", "ok")) for each in entries] == [
+        ("gate.report", "ok"),
+        ("gate.sealing-key", "ok"),
+        ("gate.increment", "ok"),
+        ("gate.counter", "ok"),
+        ("gate.random", "ok"),
+        ("gate.now", "ok"),
+        ("gate.random", "malformed"),
+        ("gate.random", "limit-reached"),
+        ("gate.end", "ok"),
     ]
-    assert [(line["command"], line["outcome"]) for line in lines] == [
-        ("REPORT", "ok"),
-        ("SEALING_KEY", "ok"),
-        ("INCREMENT", "ok"),
-        ("COUNTER", "ok"),
-        ("RANDOM", "ok"),
-        ("NOW", "ok"),
-        ("RANDOM", "malformed"),
-        ("RANDOM", "limit-reached"),
-        ("END", "ok"),
-    ]
-    assert all(line["caller_uid"] == os.getuid() for line in lines)
-    assert label not in (monitored.folder / "gate.log").read_text()
+    assert all(each.detail["app"] == record.measurement.hex() for each in entries)
+    files = [each for each in monitored.log.rglob("*") if each.is_file()]
+    assert not any(label.encode() in each.read_bytes() for each in files)
 
 
 def memory_holds(pid: int, wanted: bytes) -> bool:

@@ -34,6 +34,7 @@ _NOUNS = {
     "endorsements": "endorsements",
     "node": "node",
     "up": "up",
+    "rng": "rng",
 }
 """Each noun with the module that offers its `attach`."""
 _VALUED = ("--home", "--lang", "--passphrase-file")

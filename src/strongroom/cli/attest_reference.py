@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`strongroom attest reference`: reference values, from approval to withdrawal."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -64,21 +65,14 @@ def add_value(  # noqa: PLR0913 - one parameter an option
 ) -> None:
     """Approve a value; the set is made if the file is not there."""
     from strongroom.core.rats.reference_values import (  # noqa: PLC0415
-        ReferenceValue,
         add,
         first_version,
     )
 
     identity, now = desk.home.unlock(desk.passphrase()), desk.now()
-    new = ReferenceValue(
-        name=name,
-        claim=claim,
-        value=_scalar(value, number),
-        kinds=tuple(kind or ()),
-        provider=provider,
-        artefact=artefact,
-        approved_by=identity.signing.public.key_id,
-        approved_at=now,
+    wanted = (name, claim, _scalar(value, number), provider, artefact)
+    new = replace(
+        _approved(wanted, kind, identity, now),
         valid_from=instant(begin) if begin else now,
         valid_until=moment(until, now) if until else None,
     )
@@ -106,23 +100,11 @@ def supersede_value(  # noqa: PLR0913 - one parameter an option
     ],
 ) -> None:
     """Approve a value instead of those before it, which end after an overlap."""
-    from strongroom.core.rats.reference_values import (  # noqa: PLC0415
-        ReferenceValue,
-        supersede,
-    )
+    from strongroom.core.rats.reference_values import supersede  # noqa: PLC0415
 
     identity, now = desk.home.unlock(desk.passphrase()), desk.now()
-    new = ReferenceValue(
-        name=name,
-        claim=claim,
-        value=_scalar(value, number),
-        kinds=tuple(kind or ()),
-        provider=provider,
-        artefact=artefact,
-        approved_by=identity.signing.public.key_id,
-        approved_at=now,
-        valid_from=now,
-    )
+    wanted = (name, claim, _scalar(value, number), provider, artefact)
+    new = _approved(wanted, kind, identity, now)
     old = _own(file, identity)
     made = supersede(old, new, now + duration(overlap), now)
     _write(desk, file, made, identity)
@@ -158,6 +140,36 @@ def list_values(desk: Desk, file: File, *, time: At = None) -> None:
     found = open_references(file.read_bytes())
     now = instant(time) if time else desk.now()
     _show(desk, found.values, now)
+
+
+def _approved(
+    wanted: "tuple[str, str, Scalar, str, str]",
+    kinds: list[str] | None,
+    identity: "Identity",
+    now: int,
+) -> "ReferenceValue":
+    """Return a value that this party approves of and that counts from now on.
+
+    Args:
+        wanted: name, claim, value, provider and artefact.
+        kinds: of hardware; None for all.
+        identity: who approves.
+        now: Unix seconds.
+    """
+    from strongroom.core.rats.reference_values import ReferenceValue  # noqa: PLC0415
+
+    name, claim, value, provider, artefact = wanted
+    return ReferenceValue(
+        name=name,
+        claim=claim,
+        value=value,
+        kinds=tuple(kinds or ()),
+        provider=provider,
+        artefact=artefact,
+        approved_by=identity.signing.public.key_id,
+        approved_at=now,
+        valid_from=now,
+    )
 
 
 def _scalar(value: str | None, number: int | None) -> "Scalar":

@@ -3,6 +3,7 @@
 
 import tempfile
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,10 +19,12 @@ from strongroom.cli.words import say
 from strongroom.errors import Malformed
 
 if TYPE_CHECKING:
-    from strongroom.core.codec.note import NoteKey
-    from strongroom.management.audit import AuditReport, LogEntry
+    from collections.abc import Sequence
 
-group, attach = noun("The room's public log: copy, verify, query.")
+    from strongroom.core.codec.note import NoteKey
+    from strongroom.management.audit import AuditReport, GateLog, LogEntry
+
+group, attach = noun("The room's public log, and the nodes' own: verify, query.")
 Url = Annotated[str | None, typer.Option(help="Address of the room whose log it is.")]
 Key = Annotated[
     str | None,
@@ -31,6 +34,13 @@ Older = Annotated[
     Path | None,
     typer.Option(help="A checkpoint kept earlier: the log must have grown from it."),
 ]
+Since = Annotated[
+    str | None,
+    typer.Option(help="Only from then on: a date, or 2d for two days ago."),
+]
+_ID = 40
+"""Longer names are ids, and are shown short."""
+
 Folder = Annotated[Path | None, typer.Argument(help="Folder with a copy of the log.")]
 
 
@@ -108,10 +118,7 @@ def query(  # noqa: PLR0913 - one parameter an option
     task: Annotated[str | None, typer.Option(help="Only of this task.")] = None,
     party: Annotated[str | None, typer.Option(help="Only of this party.")] = None,
     app: Annotated[str | None, typer.Option(help="Only of this app.")] = None,
-    since: Annotated[
-        str | None,
-        typer.Option(help="Only from then on: a date, or 2d for two days ago."),
-    ] = None,
+    since: Since = None,
     key: Key = None,
     room: arguments.RoomFile = None,
 ) -> None:
@@ -142,6 +149,100 @@ def query(  # noqa: PLR0913 - one parameter an option
     ]
     columns = ("no.", "time", "action", "who", "what", "outcome", "rules")
     desk.printer.show({"entries": values}, Grid("Log", columns, cells))
+
+
+@command(group, "gate")
+def gate(  # noqa: PLR0913 - one parameter an option
+    desk: Desk,
+    folder: Annotated[
+        Path, typer.Argument(help="A monitor's own log: `gate-log` of a node.")
+    ],
+    *,
+    task: Annotated[
+        str | None, typer.Option(help="Only of this enclave, by its id in a receipt.")
+    ] = None,
+    party: Annotated[
+        str | None, typer.Option(help="Only of apps by this signer, or of this caller.")
+    ] = None,
+    app: Annotated[
+        str | None, typer.Option(help="Only of the app with this measurement.")
+    ] = None,
+    since: Since = None,
+    until: Annotated[
+        str | None,
+        typer.Option(help="Only until then: a date, or 2d ago."),
+    ] = None,
+    failed: Annotated[
+        bool, typer.Option("--failed", help="Only what was refused or failed.")
+    ] = False,
+    room: arguments.RoomFile = None,
+    room_log: Annotated[
+        Path | None,
+        typer.Option(help="A copy of the room's log: every head in it must be here."),
+    ] = None,
+) -> None:
+    """Verify and search what a node's monitor wrote down of every command."""
+    from strongroom.core.rats import Trust  # noqa: PLC0415
+    from strongroom.management.audit import verify_gate_log  # noqa: PLC0415
+
+    of, now = desk.room(room), desk.now()
+    trust = Trust(replace(of.endorsements, revoked=desk.home.revoked(of.kind)))
+    heads = (
+        _verified(desk, room_log, None, _key(desk, None, room), None)
+        if room_log
+        else None
+    )
+    log = verify_gate_log(folder, trust, now, heads)
+    start, end = (moment(at, now, past=True) if at else None for at in (since, until))
+    entries = [
+        (index, entry)
+        for index, entry in log.query(
+            task=task, app=app, party=party, since=start, until=end
+        )
+        if not failed or entry.outcome != "ok"
+    ]
+    _show_gate(desk, log, entries)
+
+
+def _show_gate(
+    desk: Desk, log: "GateLog", entries: "Sequence[tuple[int, LogEntry]]"
+) -> None:
+    values = [
+        {"index": index, **entry.to_value(), "time": iso(entry.time)}
+        for index, entry in entries
+    ]
+    cells = [
+        (
+            index,
+            iso(entry.time),
+            entry.action,
+            entry.detail.get("interface", ""),
+            short(entry.subject) if len(entry.subject) > _ID else entry.subject,
+            short(entry.object),
+            say(entry.outcome),
+            entry.detail.get("rule", entry.detail.get("error", "")),
+        )
+        for index, entry in entries
+    ]
+    columns = ("no.", "time", "action", "interface", "who", "what", "outcome", "rules")
+    holds = say(
+        "The log holds: {count} records of device {device}.",
+        count=log.entries,
+        device=short(log.device_id),
+    )
+    lines = [Line(holds, "green")]
+    if log.unsigned:
+        lines.append(
+            Line(say("A last part is not signed yet; it is left out."), "yellow")
+        )
+    value = {
+        "device": log.device_id,
+        "segments": len(log.segments),
+        "records": log.entries,
+        "unsigned": log.unsigned,
+        "entries": values,
+    }
+    desk.printer.show(value, *lines, Grid("Log", columns, cells))
 
 
 def _ask(desk: Desk, wanted: dict[str, object]) -> "list[tuple[int, LogEntry]]":

@@ -62,7 +62,9 @@ class Desk:
     def session(self) -> "Session":
         """The party at work, its identity unlocked; asks for the passphrase."""
         from strongroom.client.session import Session  # noqa: PLC0415
+        from strongroom.core.crypto import reuse_freed_memory  # noqa: PLC0415
 
+        reuse_freed_memory()
         self.home.public_identity()
         session = Session(self.home, self.passphrase(), self.now)
         return self._open.enter_context(session)

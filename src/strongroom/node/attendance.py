@@ -3,12 +3,11 @@
 
 import threading
 from collections.abc import Callable
-from types import TracebackType
-from typing import Self
 
 from strongroom.core.rats import Evidence
 from strongroom.errors import Refused, StrongroomError, Unavailable
 from strongroom.node.management import ManagementNode, bytes_of
+from strongroom.node.periodic import Periodic
 from strongroom.services.isolation import Isolation
 
 FIRST_RETRY_S = 1.0
@@ -18,17 +17,17 @@ Told = Callable[[StrongroomError | None], None]
 """Is told why the node left service, and None when it is in service (again)."""
 
 
-class Attendance:
+class Attendance(Periodic):
     """Checks in three times a period in a thread of its own; a context manager."""
 
     def __init__(
         self, management: ManagementNode, isolation: Isolation, kind: str, told: Told
     ) -> None:
+        super().__init__()
         self._management, self._isolation, self._kind = management, isolation, kind
         self._told = told
-        self._ended, self._serving = threading.Event(), threading.Event()
+        self._serving = threading.Event()
         self._said: str | None = None
-        self._thread = threading.Thread(target=self._attend, daemon=True)
 
     def wait_for_service(self, wait_s: float) -> bool:
         """Wait at most `wait_s` for being in service; return whether it is."""
@@ -47,7 +46,12 @@ class Attendance:
             kind=self._kind, platform=self._isolation.evidence(nonce), app=b""
         )
         answer = self._management.post(
-            "/v1/nodes/check-in", {"nonce": nonce, "evidence": evidence.to_bytes()}
+            "/v1/nodes/check-in",
+            {
+                "nonce": nonce,
+                "evidence": evidence.to_bytes(),
+                "head": self._isolation.log_head(),
+            },
         )
         period_s = answer["period_s"]
         if not isinstance(period_s, int) or period_s < 1:
@@ -55,7 +59,7 @@ class Attendance:
             raise Unavailable(message)
         return float(period_s)
 
-    def _attend(self) -> None:
+    def _run(self) -> None:
         wait_s = FIRST_RETRY_S
         while True:
             try:
@@ -77,16 +81,3 @@ class Attendance:
         if said != self._said:
             self._said = said
             self._told(error)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._ended.set()
-        self._thread.join()

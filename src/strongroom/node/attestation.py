@@ -8,10 +8,10 @@ store of endorsements, and the record of every verdict, written before it is giv
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from strongroom.core.codec.log_entry import MAX_TEXT
 from strongroom.core.rats.ear import TYPE_CWT, TYPE_JWT, Ear, sign_ear
 from strongroom.errors import NotFound
 from strongroom.management.audit import LogEntry
-from strongroom.management.audit.entry import MAX_TEXT
 from strongroom.management.endorsements import StoredTrusts
 from strongroom.management.keys import Identity
 from strongroom.node.verdicts import VerdictLog

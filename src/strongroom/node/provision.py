@@ -25,6 +25,9 @@ from strongroom.node.roots import DEVICE, Root, kind_of, provision
 from strongroom.services.attestation import verify_evidence
 from strongroom.services.isolation import Isolation, MonitorProcess, start_monitor
 
+GATE_LOG = "gate-log"
+"""The folder of the monitor's own log, in that of a node."""
+
 PROGRAM = "strongroom.application.runtime"
 BROKER_MEMORY_BYTES = 1 << 30
 _PRELOAD = (
@@ -158,6 +161,7 @@ def monitor_of(node: Path) -> MonitorProcess:
         administrator=administrator.sign,
         program=PROGRAM,
         preload=preload(),
+        log=node / GATE_LOG,
     )
 
 

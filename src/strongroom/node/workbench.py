@@ -22,7 +22,7 @@ from strongroom.core.rats.stores import BlockStore
 from strongroom.errors import Conflict
 from strongroom.management.keys import Identity
 from strongroom.node.files import write_durably
-from strongroom.node.provision import PROGRAM
+from strongroom.node.provision import GATE_LOG, PROGRAM
 from strongroom.node.roots import DEVICE, Root, kind_of, provision
 from strongroom.node.stores import open_store
 from strongroom.services.isolation import Isolation, MonitorProcess, start_monitor
@@ -106,6 +106,7 @@ class Workbench:
             administrator=self.administrator.public.sign,
             program=PROGRAM,
             preload=("strongroom.application.runtime.service",),
+            log=node / GATE_LOG,
         )
 
     def connect(self) -> Isolation:
@@ -122,7 +123,9 @@ class Workbench:
         """Return the distrusted store of a namespace, a folder beside the device."""
         if namespace not in self._stores:
             folder = self.folder.resolve() / "objects" / namespace
-            self._stores[namespace] = open_store(f"folder:{folder}")
+            opened = open_store(f"folder:{folder}")
+            self._open.callback(opened.close)
+            self._stores[namespace] = opened
         return self._stores[namespace]
 
     def services(self, bundle: bytes) -> OutsideServices:

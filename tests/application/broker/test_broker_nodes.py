@@ -15,11 +15,20 @@ from strongroom.application.cleanroom.node_rules import (
     WithdrawnNode,
 )
 from strongroom.core.codec import cwt
+from strongroom.core.codec.segment import origin_of
 from strongroom.core.codec.signed import sign_record
 from strongroom.core.rats import Evidence
-from strongroom.errors import Conflict, Refused, Stale, StrongroomError
+from strongroom.errors import (
+    Conflict,
+    Malformed,
+    Refused,
+    Stale,
+    StrongroomError,
+    Untrusted,
+)
 from strongroom.hardware.simulated.abi import SimulatedEvidence
-from strongroom.management.audit import LogEntry
+from strongroom.management.audit import HEAD_ACTION, LogEntry
+from tests.application.broker.gate_heads import head_of
 from tests.application.broker.world import Attempt, World
 
 
@@ -53,11 +62,36 @@ def evidence(world: World, nonce: bytes) -> bytes:
     return Evidence("simulated", platform, b"").to_bytes()
 
 
-def check_in(world: World) -> dict[str, object]:
-    """Attest to a fresh challenge."""
+def head(world: World, entries: int, segment: int = 0) -> bytes:
+    """Return a head of the node's own log."""
+    machine = world.machine
+    return head_of(machine.monitor, machine.device.device_id, entries, segment)
+
+
+def check_in(world: World, shown: bytes = b"") -> dict[str, object]:
+    """Attest to a fresh challenge, and show a head of the node's log."""
     nonce = world.bytes_of(world.call(Method.CHALLENGE, {}), "nonce")
-    said = {"nonce": nonce, "evidence": evidence(world, nonce)}
+    said = {
+        "nonce": nonce,
+        "evidence": evidence(world, nonce),
+        "head": shown or head(world, 1),
+    }
     return world.call(Method.CHECK_IN, said)
+
+
+def heads(world: World) -> list[tuple[str, str]]:
+    """Return the heads of nodes' logs in the room's log: origin and size."""
+    return [
+        (each.detail["origin"], each.detail["entries"])
+        for each in records(world)
+        if each.action == HEAD_ACTION
+    ]
+
+
+def records(world: World) -> list[LogEntry]:
+    """Return the room's log."""
+    log = world.broker._open_ledger.log
+    return [LogEntry.from_bytes(log.entry(n)) for n in range(log.size)]
 
 
 def started(world: World, agreement: str) -> Attempt:
@@ -156,7 +190,7 @@ def test_a_check_in_below_the_rules_names_the_rule_and_withdraws(
 @pytest.mark.parametrize("flaw", ["used", "foreign", "old", "other"])
 def test_a_challenge_is_answered_once_and_in_time(world: World, flaw: str) -> None:
     nonce = world.bytes_of(world.call(Method.CHALLENGE, {}), "nonce")
-    said = {"nonce": nonce, "evidence": evidence(world, nonce)}
+    said = {"nonce": nonce, "evidence": evidence(world, nonce), "head": head(world, 1)}
     if flaw == "used":
         world.call(Method.CHECK_IN, said)
     elif flaw == "foreign":
@@ -212,9 +246,38 @@ def test_the_log_tells_of_withdrawal_and_return(world: World, agreement: str) ->
     started(world, agreement)
     world.clock.time += DEFAULT_PERIOD_S + 1
     check_in(world)
-    ledger = world.broker._open_ledger
-    entries = [LogEntry.from_bytes(ledger.log.entry(n)) for n in range(ledger.log.size)]
-    told = [each for each in entries if each.action.startswith("node.")]
+    told = [each for each in records(world) if each.action.startswith("node.")]
     assert [each.action for each in told] == ["node.withdrawn", "node.returned"]
     assert {each.object for each in told} == {world.machine.device.device_id.hex()}
     assert told[0].detail["rules"] == "node.period"
+
+
+def test_the_room_takes_a_head_of_a_nodes_own_log_once_a_period(world: World) -> None:
+    before = heads(world)
+    check_in(world, head(world, 5))
+    check_in(world, head(world, 6))
+    world.clock.time += DEFAULT_PERIOD_S
+    check_in(world, head(world, 7))
+    check_in(world, head(world, 2, segment=1))
+    origin = origin_of(world.machine.device.device_id, 0)
+    assert heads(world)[len(before) :] == [(origin, "5"), (origin, "7")]
+
+
+def test_a_node_whose_log_was_rolled_back_is_withdrawn(world: World) -> None:
+    check_in(world, head(world, 5, segment=1))
+    for shrunk in (head(world, 4, segment=1), head(world, 9)):
+        with pytest.raises(Stale) as refusal:
+            check_in(world, shrunk)
+        assert rules_of(refusal.value) == {"node.log"}
+
+
+def test_a_head_of_another_log_or_by_another_key_is_refused(world: World) -> None:
+    machine = world.machine
+    other = world.row.signing_key(os.urandom(world.row.sign_seed_bytes))
+    for wrong in (
+        head_of(other, machine.device.device_id, 1),
+        head_of(machine.monitor, bytes(32), 1),
+        b"no note",
+    ):
+        with pytest.raises((Malformed, Untrusted)):
+            check_in(world, wrong)

@@ -22,6 +22,7 @@ from strongroom.errors import Refused, Stale
 from strongroom.hardware.registry import hardware_verifier
 from strongroom.hardware.rooted.verify import Rooting, verify as verify_rooted
 from strongroom.hardware.simulated.abi import SimulatedEvidence, decode
+from tests.application.broker.gate_heads import head_of
 from tests.application.broker.test_broker_nodes import evidence, publish, rules_of
 from tests.application.broker.world import World
 from tests.hardware.dcap import forge as intel
@@ -56,7 +57,11 @@ class TdxNode:
         self.intel.report_data = binding(statement).ljust(64, b"\0")
         rooted = RootedEvidence(statement, self.intel.evidence()).to_bytes()
         said = Evidence("tdx", rooted, b"").to_bytes()
-        answer = self.world.call(Method.CHECK_IN, {"nonce": nonce, "evidence": said})
+        key, device = self.world.machine.monitor, self.world.machine.device.device_id
+        head = head_of(key, device, 1)
+        answer = self.world.call(
+            Method.CHECK_IN, {"nonce": nonce, "evidence": said, "head": head}
+        )
         return self.world.bytes_of(answer, "device")
 
     def status(self) -> NodesStatus:

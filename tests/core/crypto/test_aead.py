@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from strongroom.core.crypto import Aead, Buffer, suite
-from strongroom.core.crypto.aead import MAX_DATA_BYTES, AesGcm
+from strongroom.core.crypto.aead import MAX_DATA_BYTES, AesGcm, ChaCha20
 from strongroom.core.crypto.sm4gcm import GcryptSm4Gcm, PortableSm4Gcm, libgcrypt
 from strongroom.errors import LimitReached, Malformed, Tampered
 
@@ -25,6 +25,7 @@ SM4 = [
 ALL = [
     *((pytest.param(16, *each.values, id=each.id, marks=each.marks)) for each in SM4),
     pytest.param(32, AesGcm, id="aes"),
+    pytest.param(32, ChaCha20, id="chacha20"),
 ]
 NONCE = bytes(range(12))
 
@@ -60,6 +61,11 @@ def test_aes_wycheproof(wycheproof: Vectors) -> None:
             check_vector(AesGcm, test)
             ran += 1
     assert ran > 50
+
+
+def test_chacha20_poly1305_wycheproof(wycheproof: Vectors) -> None:
+    for _, test in wycheproof("chacha20_poly1305"):
+        check_vector(ChaCha20, test)
 
 
 @pytest.mark.parametrize("make", SM4)

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import hashes
 from hypothesis import given, strategies as st
 
 from strongroom.core.crypto import suite
-from strongroom.core.crypto.hashing import SHA384, Hashing
+from strongroom.core.crypto.hashing import SHA256, SHA384, SHA512, SM3, Hashing
 from strongroom.errors import Malformed
 
 Vectors = Callable[[str], Iterator[tuple[dict[str, object], dict[str, object]]]]
@@ -50,6 +50,76 @@ def test_hkdf_sha384_wycheproof(wycheproof: Vectors) -> None:
         okm = suite("intl").hkdf(key, salt=salt, info=info, length=length)
         assert okm.hex() == test["okm"]
         assert SHA384.expand(SHA384.extract(salt, key), info, length) == okm
+
+
+def test_hkdf_sha256_wycheproof(wycheproof: Vectors) -> None:
+    for _, test in wycheproof("hkdf_sha256"):
+        key, salt, info = (bytes.fromhex(str(test[n])) for n in ("ikm", "salt", "info"))
+        length = int(str(test["size"]))
+        if test["result"] != "valid":
+            with pytest.raises(Malformed):
+                SHA256.hkdf(key, salt=salt, info=info, length=length)
+            continue
+        okm = SHA256.hkdf(key, salt=salt, info=info, length=length)
+        assert okm.hex() == test["okm"]
+
+
+SHA2 = pytest.mark.parametrize(
+    ("row", "bits"),
+    [(SHA256, 256), (SHA384, 384), (SHA512, 512)],
+    ids=["sha256", "sha384", "sha512"],
+)
+
+
+def lines_of(path: str) -> list[tuple[str, str]]:
+    """Return the `name = value` lines of a file of cryptography-vectors."""
+    with cryptography_vectors.open_vector_file(path, "r") as file:
+        split = [line.strip().partition(" = ") for line in file]
+    return [(name, value) for name, _, value in split if value]
+
+
+@SHA2
+def test_sha_2_nist(row: Hashing, bits: int) -> None:
+    """CAVS 11.0, short messages."""
+    length, message, ran = 0, b"", 0
+    for name, value in lines_of(f"hashes/SHA2/SHA{bits}ShortMsg.rsp"):
+        if name == "Len":
+            length = int(value) // 8
+        elif name == "Msg":
+            message = bytes.fromhex(value)[:length]
+        elif name == "MD":
+            assert row.digest(message) == bytes.fromhex(value)
+            ran += 1
+    assert ran > 60
+
+
+@SHA2
+def test_hmac_sha_2_rfc_4231(row: Hashing, bits: int) -> None:
+    key = message = b""
+    ran = 0
+    for name, value in lines_of(f"HMAC/rfc-4231-sha{bits}.txt"):
+        if name == "Key":
+            key = bytes.fromhex(value)
+        elif name == "Msg":
+            message = bytes.fromhex(value)
+        elif name == "MD":
+            state = row.keyed(key)
+            state.update(message)
+            assert row.mac(key, message) == state.digest() == bytes.fromhex(value)
+            ran += 1
+    assert ran > 4
+
+
+def test_sm3_of_gb_t_32905_annex_a() -> None:
+    """Both examples as the standard prints them."""
+    for message, digest in (
+        (b"abc", "66c7f0f462eeedd9d1f2d46bdc10e4e24167c4875cf2f7a2297da02b8f4ba8e0"),
+        (
+            b"abcd" * 16,
+            "debe9ff92275b8a138604889c18e5a4d6fdb70e5387e5765293dcba39c0c5732",
+        ),
+    ):
+        assert SM3.digest(message).hex() == digest
 
 
 def test_hkdf_rfc_5869() -> None:

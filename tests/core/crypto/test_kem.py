@@ -3,14 +3,25 @@
 
 import hashlib
 import json
+from collections.abc import Callable, Iterator
 
 import cryptography_vectors
 import pytest
+from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
 from hypothesis import given, settings, strategies as st
 
-from strongroom.core.crypto import SUITES, SecretBuffer, Suite, sm2, sm2key, suite
+from strongroom.core.crypto import (
+    SUITES,
+    SecretBuffer,
+    Suite,
+    sm2,
+    sm2der,
+    sm2key,
+    suite,
+)
 from strongroom.errors import Conflict, Malformed, Tampered
 
+Vectors = Callable[[str], Iterator[tuple[dict[str, object], dict[str, object]]]]
 both = pytest.mark.parametrize("row", SUITES.values(), ids=SUITES)
 
 
@@ -86,6 +97,39 @@ def test_hybrid_public_keys_are_those_of_x_wing() -> None:
     assert ran
 
 
+def test_ml_kem_768_wycheproof(wycheproof: Vectors) -> None:
+    """The ML-KEM half alone, as the installed library computes it."""
+    valid = 0
+    for _, test in wycheproof("mlkem_768"):
+        seed, sealed = (bytes.fromhex(str(test[name])) for name in ("seed", "c"))
+        try:
+            key = MLKEM768PrivateKey.from_seed_bytes(seed)
+            shared = key.decapsulate(sealed)
+        except ValueError:
+            assert test["result"] == "invalid", test["tcId"]
+            continue
+        assert test["result"] == "valid", test["tcId"]
+        assert key.public_key().public_bytes_raw().hex() == test["ek"]
+        assert shared.hex() == test["K"]
+        valid += 1
+    assert valid > 100
+
+
+def test_ml_kem_768_of_the_reference_code() -> None:
+    """Known answers for FIPS 203: keys, secrets, and what comes of other bytes."""
+    path = "asymmetric/MLKEM/kat_MLKEM_768.rsp"
+    with cryptography_vectors.open_vector_file(path, "r") as file:
+        groups = file.read().split("count = ")[1:101]
+    for group in groups:
+        lines = (line.partition(" = ") for line in group.splitlines()[1:] if line)
+        known = {name: bytes.fromhex(value) for name, _, value in lines}
+        key = MLKEM768PrivateKey.from_seed_bytes(known["d"] + known["z"])
+        assert key.public_key().public_bytes_raw() == known["pk"]
+        assert key.decapsulate(known["ct"]) == known["ss"]
+        assert key.decapsulate(known["ct_n"]) == known["ss_n"]
+    assert len(groups) == 100
+
+
 def test_sm2_encryption_gb_t_32918_5_annex_c() -> None:
     """The example of GB/T 32918.5: C1 || C3 || C2 of "encryption standard"."""
     d = 0x3945208F7B2144B13F36E38AC6D39F95889393692860B51A42FB81EF4DF7C5B8
@@ -109,7 +153,7 @@ def test_sm2_ciphertexts_have_a_fixed_length(length: int) -> None:
     key = sm2key.private_key(public, seed)
     for _ in range(300):  # coordinates with leading zeros come up too
         sealed = sm2.encrypt(sm2key.public_key(public), b"x" * length)
-        assert len(sealed) == length + sm2.ENCRYPTION_OVERHEAD
+        assert len(sealed) == length + sm2der.OVERHEAD_BYTES
         assert sm2.decrypt(key, sealed) == b"x" * length
 
 

@@ -54,6 +54,7 @@ def test_the_public_names() -> None:
         "VerifyingKey",
         "constant_time_equal",
         "prepare",
+        "reuse_freed_memory",
         "suite",
     ]
 

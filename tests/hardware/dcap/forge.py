@@ -23,7 +23,12 @@ INTEL_QE = bytes.fromhex("939a7233f79c4ca9940a0db3957f0607")
 AUTH = bytes(range(32))
 SEPT_VE_DISABLE = 1 << 28
 _SGX_OID = bytes.fromhex("2a864886f84d010d01")
-_BODY_SIZE = {1: 384, 2: 584, 3: 648}
+MODULE = {
+    "mrsigner": MODULE_SIGNER.hex(),
+    "attributes": "00" * 8,
+    "attributesMask": "ff" * 8,
+}
+_BODY_SIZE = {1: 384, 2: 584, 3: 648, 4: 885}
 
 
 def der(tag: int, body: bytes) -> bytes:
@@ -38,11 +43,11 @@ def pair(*path: int, value: bytes) -> bytes:
     return der(0x30, der(6, _SGX_OID + bytes(path)) + value)
 
 
-def pck_extension(svns: tuple[int, ...] = SVNS, fmspc: bytes = FMSPC) -> bytes:
+def pck_extension(svns: tuple[int, ...] = SVNS, pce_svn: int = PCE_SVN) -> bytes:
     """Return the SGX extension of a PCK certificate."""
     tcb = b"".join(
         pair(2, n, value=der(2, bytes([svn])))
-        for n, svn in enumerate((*svns, PCE_SVN), 1)
+        for n, svn in enumerate((*svns, pce_svn), 1)
     )
     tcb += pair(2, 18, value=der(4, bytes(svns)))
     return der(
@@ -50,7 +55,7 @@ def pck_extension(svns: tuple[int, ...] = SVNS, fmspc: bytes = FMSPC) -> bytes:
         pair(1, value=der(4, b"p" * 16))
         + pair(2, value=der(0x30, tcb))
         + pair(3, value=der(4, PCE_ID))
-        + pair(4, value=der(4, fmspc))
+        + pair(4, value=der(4, FMSPC))
         + pair(5, value=der(10, b"\1")),
     )
 
@@ -61,33 +66,72 @@ def raw(key: ec.EllipticCurvePrivateKey, data: bytes) -> bytes:
     return b"".join(each.to_bytes(32, "big") for each in halves)
 
 
-def report(signer: bytes, report_data: bytes, attributes: int = 1) -> bytes:
-    """Return an enclave report."""
+def report(  # noqa: PLR0913 - what an enclave may vary in
+    signer: bytes,
+    report_data: bytes,
+    attributes: int = 1,
+    *,
+    misc: int = 0,
+    product: int = 1,
+    svn: int = 8,
+    kss: bytes = b"",
+) -> bytes:
+    """Return an enclave report; `kss` fills the fields of key separation."""
     return struct.pack(
-        "<16s4s12x16x16s32s32x32s32x64xHHH42x16x64s",
+        "<16sI12x16s16s32s32x32s32x64sHHH42x16s64s",
         b"\x05" * 16,
-        bytes(4),
+        misc,
+        kss[:16],
         attributes.to_bytes(16, "little"),
         b"\x42" * 32,
         signer,
-        1,
-        8,
+        kss,
+        product,
+        svn,
         0,
+        kss[:16],
         report_data,
     )
-
-
-def td_body(report_data: bytes, *, body_type: int, debug: bool, svn: bytes) -> bytes:
-    """Return a TD's report with RTMRs of zero."""
-    attributes = (SEPT_VE_DISABLE | debug).to_bytes(8, "little")
-    head = svn + bytes(48) + MODULE_SIGNER + bytes(8) + attributes + bytes(8)
-    old = head + b"\x42" * 48 + bytes(48 * 7) + report_data
-    return old + bytes(64) if body_type == 3 else old
 
 
 def time(seconds: int) -> str:
     """Return a time as Intel writes it."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@dataclass(frozen=True)
+class Enclave:
+    """The quoting enclave; `svn` is judged by the levels of its identity."""
+
+    signer: bytes = QE_SIGNER
+    attributes: int = 1
+    misc: int = 0
+    product: int = 1
+    svn: int = 8
+    report_data: bytes | None = None
+    authentication: bytes = AUTH
+
+
+@dataclass(frozen=True)
+class Td:
+    """What a trust domain's report says beside its report data."""
+
+    svn: bytes = bytes((3, 0)).ljust(16, b"\0")
+    svn_now: bytes = bytes((3, 0)).ljust(16, b"\0")
+    signer: bytes = MODULE_SIGNER
+    module_attributes: bytes = bytes(8)
+    attributes: int = SEPT_VE_DISABLE
+    service_td: bytes = bytes(48)
+    rtmrs: bytes = bytes(48 * 4)
+
+    def body(self, body_type: int, report_data: bytes, *, debug: bool) -> bytes:
+        """Return the report."""
+        attributes = (self.attributes | debug).to_bytes(8, "little")
+        head = self.svn + bytes(48) + self.signer + self.module_attributes
+        middle = attributes + bytes(8) + b"\x42" * 48 + bytes(48 * 3)
+        whole = head + middle + self.rtmrs + report_data
+        whole += self.svn_now + self.service_td + bytes(237)
+        return whole[: _BODY_SIZE[body_type]]
 
 
 @dataclass
@@ -100,11 +144,21 @@ class IntelWorld:
     debug: bool = False
     status: str = "UpToDate"
     report_data: bytes = b"r" * 64
+    kss: bytes = b""
     svns: tuple[int, ...] = SVNS
+    pce_svn: int = PCE_SVN
+    qe: Enclave = field(default_factory=Enclave)
+    td: Td = field(default_factory=Td)
     fmspc_said: bytes = FMSPC
     qe_signer_said: bytes = QE_SIGNER
     next_update: int = NOW + DAY
     certification_type: int = 5
+    vendor: bytes = INTEL_QE
+    key_type: int = 2
+    info: dict[str, object] = field(default_factory=dict)
+    identified: dict[str, object] = field(default_factory=dict)
+    chain: str = "pck platform root"
+    padding: bytes = b""
     root: Authority = field(default_factory=lambda: Authority("SGX Root CA"))
     platform: Authority = field(init=False)
     signing: Authority = field(init=False)
@@ -113,7 +167,7 @@ class IntelWorld:
     def __post_init__(self) -> None:
         self.platform = Authority("SGX PCK Platform CA", self.root)
         self.signing = Authority("SGX TCB Signing", self.root, ca=False)
-        extension = {"1.2.840.113741.1.13.1": pck_extension(self.svns)}
+        extension = {"1.2.840.113741.1.13.1": pck_extension(self.svns, self.pce_svn)}
         self.pck = Authority("PCK", self.platform, ca=False, extensions=extension)
 
     def quote(self) -> bytes:
@@ -122,32 +176,51 @@ class IntelWorld:
         point = key.public_key().public_bytes(
             Encoding.X962, PublicFormat.UncompressedPoint
         )[1:]
-        tee_type = 0x81 if self.tee == "tdx" else 0
-        header = struct.pack(
-            "<HHIHH16s20s", self.version, 2, tee_type, 0, 0, INTEL_QE, bytes(20)
-        )
-        if self.version == 5:
-            header += struct.pack("<HI", self.body_type, _BODY_SIZE[self.body_type])
-        signed = header + self._body()
-        qe_data = sha256(point + AUTH).digest() + bytes(32)
-        qe = report(QE_SIGNER, qe_data)
-        chain = pem(self.pck, self.platform, self.root)
-        inner = qe + raw(self.pck.key, qe) + struct.pack("<H", len(AUTH)) + AUTH
-        inner += struct.pack("<HI", self.certification_type, len(chain)) + chain
+        signed = self._header() + self._body()
+        inner = self._certification(point)
         if self.version > 3:
             inner = struct.pack("<HI", 6, len(inner)) + inner
         data = raw(key, signed) + point + inner
         return signed + struct.pack("<I", len(data)) + data
 
+    def _header(self) -> bytes:
+        tee_type = 0x81 if self.tee == "tdx" else 0
+        header = struct.pack(
+            "<HHIHH16s20s",
+            self.version,
+            self.key_type,
+            tee_type,
+            0,
+            0,
+            self.vendor,
+            bytes(20),
+        )
+        if self.version == 5:
+            header += struct.pack("<HI", self.body_type, _BODY_SIZE[self.body_type])
+        return header
+
     def _body(self) -> bytes:
         if self.body_type == 1:
-            return report(b"\x24" * 32, self.report_data, 3 if self.debug else 1)
-        return td_body(
-            self.report_data,
-            body_type=self.body_type,
-            debug=self.debug,
-            svn=bytes((3, 0)) + bytes(14),
+            attributes = 3 if self.debug else 1
+            return report(b"\x24" * 32, self.report_data, attributes, kss=self.kss)
+        return self.td.body(self.body_type, self.report_data, debug=self.debug)
+
+    def _certification(self, point: bytes) -> bytes:
+        """Return the quoting enclave's report and what vouches for it."""
+        auth = self.qe.authentication
+        bound = sha256(point + auth).digest() + bytes(32)
+        qe = report(
+            self.qe.signer,
+            bound if self.qe.report_data is None else self.qe.report_data,
+            self.qe.attributes,
+            misc=self.qe.misc,
+            product=self.qe.product,
+            svn=self.qe.svn,
         )
+        chain = pem(*(getattr(self, name) for name in self.chain.split()))
+        chain += self.padding
+        data = qe + raw(self.pck.key, qe) + struct.pack("<H", len(auth)) + auth
+        return data + struct.pack("<HI", self.certification_type, len(chain)) + chain
 
     def evidence(self) -> HardwareEvidence:
         """Return the quote as evidence."""
@@ -183,7 +256,6 @@ class IntelWorld:
         tdx = [{"svn": 0}] * 16
         low = {"sgxtcbcomponents": [{"svn": 0}] * 16, "pcesvn": 0}
         high = {"sgxtcbcomponents": sgx, "pcesvn": PCE_SVN}
-        module = {"mrsigner": "00" * 48, "attributes": "00" * 8}
         return {
             "id": self.tee.upper(),
             "version": 3,
@@ -193,11 +265,12 @@ class IntelWorld:
             "pceId": PCE_ID.hex(),
             "tcbType": 0,
             "tcbEvaluationDataNumber": 20,
-            "tdxModule": {**module, "attributesMask": "ff" * 8},
             "tcbLevels": [
                 level({**high, "tdxtcbcomponents": tdx}, self.status),
                 level({**low, "tdxtcbcomponents": tdx}, "OutOfDate"),
             ],
+            **({"tdxModule": MODULE} if self.tee == "tdx" else {}),
+            **self.info,
         }
 
     def identity(self) -> dict[str, object]:
@@ -215,18 +288,39 @@ class IntelWorld:
             "mrsigner": self.qe_signer_said.hex(),
             "isvprodid": 1,
             "tcbLevels": [level({"isvsvn": 8}, "UpToDate")],
+            **self.identified,
         }
 
 
-def level(tcb: dict[str, object], status: str) -> dict[str, object]:
+def level(
+    tcb: dict[str, object], status: str, advisory: str = "INTEL-SA-00001"
+) -> dict[str, object]:
     """Return one TCB level."""
-    advisories = [] if status == "UpToDate" else ["INTEL-SA-00001"]
     return {
         "tcb": tcb,
         "tcbDate": time(NOW - DAY),
         "tcbStatus": status,
-        "advisoryIDs": advisories,
+        "advisoryIDs": [] if status == "UpToDate" else [advisory],
     }
+
+
+def svn_levels(advisory: str, **statuses: str) -> list[dict[str, object]]:
+    """Return levels of an enclave or a module; `_8="UpToDate"` is one."""
+    return [
+        level({"isvsvn": int(svn[1:])}, status, advisory)
+        for svn, status in statuses.items()
+    ]
+
+
+def at(*svns: int) -> bytes:
+    """Return a TEE_TCB_SVN that begins so: the module's SVN, its version, the rest."""
+    return bytes(svns).ljust(16, b"\0")
+
+
+def module(version: int, **statuses: str) -> dict[str, object]:
+    """Return the identity of a TDX module with a version."""
+    levels = svn_levels("INTEL-SA-00003", **statuses)
+    return {"id": f"TDX_{version:02X}", **MODULE, "tcbLevels": levels}
 
 
 def pem(*authorities: Authority) -> bytes:
@@ -241,6 +335,8 @@ KINDS = {
     "tdx v4": IntelWorld(tee="tdx", version=4, body_type=2),
     "tdx v5, 1.0": IntelWorld(tee="tdx", version=5, body_type=2),
     "tdx v5, 1.5": IntelWorld(tee="tdx", version=5, body_type=3),
+    "tdx v5, 1.5 extended": IntelWorld(tee="tdx", version=5, body_type=4),
+    "sgx v4": IntelWorld(version=4),
     "sgx v5": IntelWorld(version=5),
 }
 

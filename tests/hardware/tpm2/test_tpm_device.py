@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from strongroom.core.crypto import VerifyingKey, suite
+from strongroom.core.crypto import SecretBuffer, VerifyingKey, suite
 from strongroom.core.rats import (
     Endorsements,
     HardwareEvidence,
@@ -451,6 +451,9 @@ def test_a_device_is_provisioned_once_into_a_pcr_that_holds(
 def test_random_bytes_are_the_tpm_s_and_no_key_outlives_close(place: Place) -> None:
     device = place.boot()
     assert device.random(40) != device.random(40)
+    with SecretBuffer(32) as secret:
+        device.fill(secret)
+        assert bytes(secret.view) != bytes(32)
     derived(device)
     device.close()
     device.close()

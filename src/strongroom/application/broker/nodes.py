@@ -18,6 +18,11 @@ from strongroom.application.broker.events import (
     NodeRulesPublished,
     NodeWithdrawn,
 )
+from strongroom.application.broker.gate_heads import (
+    check_growth,
+    log_head,
+    read_head,
+)
 from strongroom.application.broker.ledger import Act, Ledger
 from strongroom.application.broker.operation import Operation, Outcome
 from strongroom.application.broker.registry import require_administrator
@@ -54,6 +59,8 @@ class CheckInCall(Record):
 
     nonce: bytes
     evidence: bytes
+    head: bytes
+    """Of the node's own log, signed by its monitor."""
 
 
 @dataclass(frozen=True)
@@ -130,11 +137,13 @@ def check_in(ledger: Ledger, call: CheckInCall) -> dict[str, object]:
     2. The evidence verifies under the endorsements in force.
     3. It is appraised under the node rules: age, debug state, TCB of platform and
        hardware, revoked devices.
-    4. A device that was withdrawn is back, and the log says so.
+    4. The head of its own log is signed by its monitor, and has not shrunk.
+    5. A device that was withdrawn is back, and the log says so.
 
     Raises:
+        Malformed: there is no such head.
         Stale: step 1.
-        Refused: steps 2 and 3. A device that steps 3 refuses is withdrawn.
+        Refused: steps 2 to 4. A device that steps 3 and 4 refuse is withdrawn.
     """
     _use_nonce(ledger, call.nonce)
     evidence = Evidence.from_bytes(call.evidence)
@@ -148,6 +157,13 @@ def check_in(ledger: Ledger, call: CheckInCall) -> dict[str, object]:
         refused = Refused("; ".join(map(str, findings)), findings)
         withdraw(ledger, platform.device_id, refused)
         raise refused
+    head = read_head(platform, call.head)
+    try:
+        check_growth(ledger, platform.device_id, head)
+    except Stale as error:
+        withdraw(ledger, platform.device_id, error)
+        raise
+    log_head(ledger, platform.device_id, head)
     ledger.nodes.note(platform, evidence, now, ledger.node_rules.period_s)
     if platform.device_id in ledger.state.withdrawn:
         act = _act("node.returned", platform.device_id, "")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What every operation of a party is: a record of its arguments that can be run."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -32,7 +33,7 @@ class Outcome:
         return isinstance(self.event, Noted)
 
 
-class Operation(Record):
+class Operation(Record, ABC):
     """One thing that a party may ask; the fields are the arguments."""
 
     ROLE: ClassVar[Role | None] = None
@@ -47,10 +48,10 @@ class Operation(Record):
         """
         ledger.state.require(sender, cls.ROLE)
 
+    @abstractmethod
     def run(self, ledger: Ledger, sender: PublicIdentity) -> Outcome:
         """Decide, without changing anything.
 
         Raises:
             StrongroomError: why not.
         """
-        raise NotImplementedError

@@ -21,17 +21,28 @@ class Seen:
     until: int
 
 
+@dataclass(frozen=True)
+class Head:
+    """How far the log of a node's gate has grown: segment, entries in it, its root."""
+
+    segment: int
+    entries: int
+    root: bytes
+
+
 @dataclass
 class Nodes:
     """Who is in service.
 
-    `nonces` maps open challenges to when they were made; `judged` is the version of
-    the rules that everyone in service was last held against.
+    `nonces` maps open challenges to when they were made; `heads` a device to when the
+    room's log took a head of its own log last, and to the newest head; `judged` is the
+    version of the rules that everyone in service was last held against.
     """
 
     opened_at: int
     seen: dict[bytes, Seen] = field(default_factory=dict)
     nonces: dict[bytes, int] = field(default_factory=dict)
+    heads: dict[bytes, tuple[int, Head]] = field(default_factory=dict)
     judged: int = 0
 
     def note(

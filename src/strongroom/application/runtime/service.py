@@ -56,13 +56,25 @@ class ServiceEnclave:
             open_bundle(Path(folder))
             sys.path.insert(0, folder)
             while (call := self._gate.receive()) is not None:
-                try:
-                    self._gate.reply(self._gated(call))
-                except StrongroomError as error:
-                    self._gate.fail(error)
-                except MemoryError:
-                    limit = "the app reached the enclave's limit memory_bytes"
-                    self._gate.fail(LimitReached(limit))
+                self._serve(call)
+
+    def _serve(self, call: Call) -> None:
+        """Answer a call; the log is told with it what the app used meanwhile."""
+        answer = self._outcome(call)
+        own = call.method if call.method in INTERFACES else 0
+        self._gate.tell(self._services.tally.take(own))
+        if isinstance(answer, StrongroomError):
+            self._gate.fail(answer)
+        else:
+            self._gate.reply(answer)
+
+    def _outcome(self, call: Call) -> bytes | StrongroomError:
+        try:
+            return self._gated(call)
+        except StrongroomError as error:
+            return error
+        except MemoryError:
+            return LimitReached("the app reached the enclave's limit memory_bytes")
 
     def _gated(self, call: Call) -> bytes:
         """Answer the ordinary side, and what it carries for others."""

@@ -2,16 +2,22 @@
 """The functions that an app answers, as its callers have them: typed, one a method."""
 
 from abc import ABC, abstractmethod
+from typing import TypeVar
 
-from strongroom.application.sdk.calls import decode_answer, encode_call
+from strongroom.application.sdk.calls import (
+    decode_answer,
+    decode_answer_as,
+    encode_call,
+)
 from strongroom.application.sdk.interface import (
     ENTRIES,
     FIRST_ENTRY,
-    INTERFACES,
     NUMBERS,
     Policy,
 )
 from strongroom.errors import Malformed, NotFound
+
+T = TypeVar("T")
 
 
 class CallingServices(ABC):
@@ -31,17 +37,14 @@ class CallingServices(ABC):
         self, evidence: bytes, endorsements: bytes, policy: bytes, nonce: bytes
     ) -> dict[str, object]:
         """Have the app verify and appraise evidence of another (IF-4)."""
-        answer = self._interface(
+        return self._interface(
             "verify_report",
+            dict,
             evidence=evidence,
             endorsements=endorsements,
             policy=policy,
             nonce=nonce,
         )
-        if not isinstance(answer, dict):
-            message = "the app's answer is no verdict"
-            raise Malformed(message)
-        return answer
 
     def open_channel(self, hello: bytes) -> bytes:
         """Pass a client's hello on and return the app's offer (IF-5)."""
@@ -49,7 +52,9 @@ class CallingServices(ABC):
 
     def store(self, namespace: str, block: str, data: bytes) -> None:
         """Have the app store a block durably (IF-6)."""
-        self._interface("store", namespace=namespace, block=block, data=data)
+        self._interface(
+            "store", type(None), namespace=namespace, block=block, data=data
+        )
 
     def load(self, namespace: str, block: str) -> bytes:
         """Have the app read a block (IF-7)."""
@@ -83,10 +88,8 @@ class CallingServices(ABC):
 
     def verify_signature(self, key: bytes, message: bytes, signature: bytes) -> bool:
         """Have the app say whether a signature holds (IF-13)."""
-        return bool(
-            self._interface(
-                "verify_signature", key=key, message=message, signature=signature
-            )
+        return self._interface(
+            "verify_signature", bool, key=key, message=message, signature=signature
         )
 
     def seal(
@@ -120,20 +123,15 @@ class CallingServices(ABC):
         return decode_answer(self._call(FIRST_ENTRY + at, encode_call(values)))
 
     def _entries(self) -> dict[str, int]:
-        names = decode_answer(self._call(ENTRIES, b""), list)
-        if not isinstance(names, list) or any(type(each) is not str for each in names):
+        names = decode_answer_as(self._call(ENTRIES, b""), list)
+        if any(type(each) is not str for each in names):
             message = "the app's entry points have no names"
             raise Malformed(message)
         return {name: at for at, name in enumerate(names)}
 
     def _bytes(self, name: str, **arguments: object) -> bytes:
-        answer = self._interface(name, **arguments)
-        if not isinstance(answer, bytes):
-            message = f"the app answered {name} with no bytes"
-            raise Malformed(message)
-        return answer
+        return self._interface(name, bytes, **arguments)
 
-    def _interface(self, name: str, **arguments: object) -> object:
-        number = NUMBERS[name]
-        answer = self._call(number, encode_call(arguments))
-        return decode_answer(answer, INTERFACES[number].gives)
+    def _interface(self, name: str, gives: type[T], **arguments: object) -> T:
+        answer = self._call(NUMBERS[name], encode_call(arguments))
+        return decode_answer_as(answer, gives)

@@ -2,11 +2,14 @@
 """Calls between an app and the ordinary side as bytes: a map in, one value out."""
 
 from collections.abc import Mapping
+from typing import TypeVar
 
 from strongroom.application.sdk.interface import CARRIED, CONVERSE
 from strongroom.core.codec import cbor
 from strongroom.core.rats import Call
 from strongroom.errors import Malformed
+
+T = TypeVar("T")
 
 
 def encode_call(arguments: Mapping[str, object]) -> bytes:
@@ -40,21 +43,30 @@ def encode_answer(value: object) -> bytes:
     return cbor.encode({"value": value})
 
 
-def decode_answer(payload: bytes, gives: type | None = None) -> object:
+def decode_answer(payload: bytes) -> object:
     """Return the one value of an answer.
+
+    Raises:
+        Malformed: there is none.
+    """
+    answer = cbor.decode(payload)
+    if not isinstance(answer, dict) or set(answer) != {"value"}:
+        message = "the answer holds no value"
+        raise Malformed(message)
+    return answer["value"]
+
+
+def decode_answer_as(payload: bytes, gives: type[T]) -> T:
+    """Return the one value of an answer, which is of just that type.
 
     Raises:
         Malformed: there is none, or one of another type.
     """
-    answer = cbor.decode(payload)
-    if not isinstance(answer, dict) or set(answer) != {"value"}:
-        message = "the app's answer holds no value"
-        raise Malformed(message)
-    value = answer["value"]
-    if gives is not None and type(value) is not gives:
-        message = f"the app's answer is not of type {gives.__name__}"
-        raise Malformed(message)
-    return value
+    value = decode_answer(payload)
+    if type(value) is gives:
+        return value
+    message = f"the answer is not of type {gives.__name__}"
+    raise Malformed(message)
 
 
 def inner_call(said: bytes) -> Call:

@@ -2,16 +2,19 @@
 """The fifteen functions as an app in an enclave has them."""
 
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from strongroom.application.sdk.calls import decode_answer
+from strongroom.application.sdk import app_keys
+from strongroom.application.sdk.calls import decode_answer_as
 from strongroom.application.sdk.host_store import HostStore
 from strongroom.application.sdk.interface import Policy
 from strongroom.application.sdk.peers import LocalPeers, Relay
 from strongroom.application.sdk.remote import RemoteServices
+from strongroom.application.sdk.tally import Tally, tallied
 from strongroom.core.codec import cbor
 from strongroom.core.codec.bundle import VerifiedBundle
-from strongroom.core.codec.keys import PublicKey
+from strongroom.core.codec.permits import allows_namespace
 from strongroom.core.rats import (
     AppraisalPolicy,
     Endorsements,
@@ -20,17 +23,17 @@ from strongroom.core.rats import (
     Trust,
     not_checked_bytes,
 )
-from strongroom.errors import Malformed, Refused, Untrusted
+from strongroom.errors import Malformed
+from strongroom.services import crypto
 from strongroom.services.attestation import appraise, verify_evidence
 from strongroom.services.channel import ChannelAgent, ChannelService
-from strongroom.services.operations import KeyRing
-from strongroom.services.operations.keyring import HANDLE_BYTES
 from strongroom.services.sealing import Sealer
-from strongroom.services.storage import Place, Storage
+from strongroom.services.storage import Place, ProtectedFiles, Storage
 
 if TYPE_CHECKING:
     from strongroom.application.sdk.tls_end import TlsEnd
     from strongroom.services.channel.ra_tls.connection import Endpoint
+    from strongroom.services.storage.filesystem import ProtectedFileSystem
 
 _OWNER = "app"
 _ANY_USER_DATA = "the caller of verify_report compares it"
@@ -40,9 +43,8 @@ class InsideServices:
     """Implements `Services` for the app of one enclave.
 
     Attributes:
-        keys: made in here, by handle; they end with the enclave unless the app seals
-            `keys.export()`.
         channels: those that clients have opened with this app.
+        tally: which functions were used since the log was told.
 
     What needs the ordinary side (other enclaves, the platform's evidence, a place to
     keep ciphertext) is asked of whoever called; nothing that it answers is trusted.
@@ -50,8 +52,8 @@ class InsideServices:
 
     def __init__(self, gate: ServiceGate, bundle: VerifiedBundle) -> None:
         self._gate, self._bundle = gate, bundle
+        self.tally = Tally()
         self._sealer = Sealer(gate, bundle)
-        self.keys = KeyRing(bundle.manifest.suite, gate.random)
         self._open: dict[str, Storage] = {}
         self._peers = LocalPeers(gate, bundle)
         self._tls: TlsEnd | None = None
@@ -59,22 +61,26 @@ class InsideServices:
             bundle.manifest.suite, gate.random, self.report, self._peers.admit
         )
 
+    @tallied
     def create(self, bundle: bytes) -> bytes:
         """Have the caller create an application of `bundle`; return its id (IF-1).
 
         Attest it before it is told anything: the id is the ordinary side's word.
         """
-        return self._ask_bytes({"ask": "create", "bundle": bundle})
+        return self._ask({"ask": "create", "bundle": bundle})
 
+    @tallied
     def destroy(self, enclave: bytes) -> bytes:
         """Have the caller destroy what it created; return the signed record (IF-2)."""
-        return self._ask_bytes({"ask": "destroy", "enclave": enclave})
+        return self._ask({"ask": "destroy", "enclave": enclave})
 
+    @tallied
     def report(self, nonce: bytes, user_data: bytes = b"") -> bytes:
         """Return evidence of this app and its platform (IF-3)."""
         app = self._gate.report(nonce, user_data)
         return replace(self._platform(nonce), app=app).to_bytes()
 
+    @tallied
     def verify_report(
         self, evidence: bytes, endorsements: bytes, policy: bytes, nonce: bytes
     ) -> dict[str, object]:
@@ -103,6 +109,7 @@ class InsideServices:
             "user_data": app.user_data,
         }
 
+    @tallied
     def open_channel(self, hello: bytes) -> bytes:
         """Answer a client's hello with a key that the evidence binds (IF-5)."""
         return self.channels.offer(hello)
@@ -120,10 +127,12 @@ class InsideServices:
             self._tls = TlsEnd(self._gate, manifest, self._platform, self._peers)
         return self._tls.endpoint()
 
+    @tallied
     def store(self, namespace: str, block: str, data: bytes) -> None:
         """Store a block; it is durable on return (IF-6)."""
         self.storage(namespace).write(block, data)
 
+    @tallied
     def load(self, namespace: str, block: str) -> bytes:
         """Return the newest content of a block (IF-7)."""
         return self.storage(namespace).read(block)
@@ -155,81 +164,119 @@ class InsideServices:
             Refused: `resource.storage`, the manifest does not declare it (RES-1).
             Stale: `storage.rollback`.
         """
-        declared = self._bundle.manifest.storage
-        if namespace not in declared:
-            raise Refused.because(
-                "resource.storage",
-                f"the app {self._bundle.manifest.name}",
-                expected=f"a declared namespace: {', '.join(declared) or 'none'}",
-                got=namespace,
-                remedy="Name it under `storage` in strongroom.toml, and build anew.",
-            )
+        allows_namespace(self._bundle.manifest, namespace)
         if namespace not in self._open:
-            manifest = self._bundle.manifest
-            app = self._bundle.measurement.hex()
-            place = Place.from_value(
-                {
-                    "type": Place.TYPE,
-                    "suite": manifest.suite,
-                    "app": app,
-                    "owner": _OWNER,
-                    "namespace": namespace,
-                }
-            )
-            with self._gate.sealing_key(f"storage/{namespace}") as key:
-                self._open[namespace] = Storage.open(
-                    HostStore(self._gate.ask_host, namespace),
-                    self._gate,
-                    key,
-                    place,
-                    create=True,
-                    random=self._gate.random,
-                )
+            self._open[namespace] = self._storage(namespace, _OWNER)
         return self._open[namespace]
 
+    def _storage(self, namespace: str, owner: str) -> Storage:
+        place = Place.from_value(
+            {
+                "type": Place.TYPE,
+                "suite": self._bundle.manifest.suite,
+                "app": self._bundle.measurement.hex(),
+                "owner": owner,
+                "namespace": namespace,
+            }
+        )
+        with self._gate.sealing_key(f"storage/{namespace}") as key:
+            return Storage.open(
+                HostStore(self._gate.ask_host, namespace),
+                self._gate,
+                key,
+                place,
+                create=True,
+                random=self._gate.random,
+            )
+
+    @cached_property
+    def keys(self) -> crypto.KeyRing:
+        """The app's keys, made in here, by handle; see `strongroom.services.crypto`.
+
+        They end with the enclave unless the manifest has a namespace `keys`. What a
+        ring takes besides the algorithms of its suite is the app's to say, in code
+        that is measured: `services.keys.policy = crypto.Policy(...)`.
+        """
+        manifest = self._bundle.manifest
+        kept = app_keys.NAMESPACE in manifest.storage
+        place = self._storage(app_keys.NAMESPACE, app_keys.OWNER) if kept else None
+        return app_keys.open_keys(self._gate, manifest.suite, place)
+
+    def files(self, namespace: str) -> ProtectedFiles:
+        """Return the files of a namespace, blocks of the same storage (STOR).
+
+        Raises:
+            Refused: as `storage`.
+        """
+        return ProtectedFiles(self.storage(namespace), random=self._gate.random)
+
+    def file_system(self, namespace: str) -> "ProtectedFileSystem":
+        """Return the files of a namespace as DuckDB and Arrow take them (fsspec).
+
+            duckdb.register_filesystem(services.file_system("ledger"))
+            duckdb.sql("SELECT * FROM 'protected://cohort.parquet'")
+
+        Raises:
+            Refused: as `storage`.
+        """
+        from strongroom.services.storage.filesystem import (  # noqa: PLC0415 - fsspec
+            ProtectedFileSystem,
+        )
+
+        return ProtectedFileSystem(self.files(namespace))
+
+    @tallied
     def random(self, n: int) -> bytes:
         """Return `n` random bytes of the device (IF-8)."""
         return self._gate.random(n)
 
+    @tallied
     def generate_key(self, algorithm: str, purpose: str, label: str) -> bytes:
         """Make a key and return its handle (IF-9); see `KeyRing.generate`."""
-        return self.keys.generate(algorithm, purpose, label)
+        return self.keys.generate(crypto.as_purpose(purpose), algorithm, label)
 
+    @tallied
     def encrypt(self, key: bytes, data: bytes, associated_data: bytes = b"") -> bytes:
         """Encrypt under the newest version of a key (IF-10)."""
-        return self.keys.encrypt(key, data, associated_data)
+        return crypto.encrypt(self.keys, key, data, associated_data)
 
+    @tallied
     def decrypt(self, key: bytes, data: bytes, associated_data: bytes = b"") -> bytes:
         """Decrypt what `encrypt` gave (IF-11)."""
-        return self.keys.decrypt(key, data, associated_data)
+        return crypto.decrypt(self.keys, key, data, associated_data)
 
+    @tallied
     def sign(self, key: bytes, message: bytes) -> bytes:
-        """Sign with the newest version of a key (IF-12)."""
-        return self.keys.sign(key, message)
+        """Return a `Signature`, or a `Tag` of a key for MACs (IF-12)."""
+        if self.keys.info(key).spec.purpose == "mac":
+            return crypto.mac(self.keys, key, message)
+        return crypto.sign(self.keys, key, message)
 
+    @tallied
     def verify_signature(self, key: bytes, message: bytes, signature: bytes) -> bool:
         """Whether a signature is that of a handle's key, or of a `PublicKey` (IF-13).
 
         Args:
-            key: a handle, or the bytes of a `core.codec.keys.PublicKey`, which is how
-                a signer from elsewhere is named.
+            key: a handle; or a signer from elsewhere, as the bytes of a public key
+                of `services.crypto` or, of a party, of `core.codec.keys`.
             message: what was signed.
-            signature: as its scheme has it.
-        """
-        if len(key) == HANDLE_BYTES:
-            return self.keys.holds(key, message, signature)
-        try:
-            PublicKey.from_bytes(key).verifying().verify(signature, message)
-        except Untrusted:
-            return False
-        return True
+            signature: what `sign` gave; of a signer from elsewhere, also as its
+                scheme has it.
 
+        Raises:
+            Refused: `crypto.algorithm`, the ring allows none of that signer's.
+        """
+        by = key if len(key) == crypto.HANDLE_BYTES else app_keys.public_key(key)
+        return crypto.holds(self.keys, by, message, signature)
+
+    @tallied
     def seal(
         self, data: bytes, policy: Policy = "measurement", associated_data: bytes = b""
     ) -> bytes:
         """Return data that only this app opens again (IF-14); see `Sealer.seal`."""
         return self._sealer.seal(data, policy, associated_data)
 
+    @tallied
     def unseal(
         self, sealed: bytes, associated_data: bytes = b"", approval: bytes = b""
     ) -> bytes:
@@ -238,15 +285,7 @@ class InsideServices:
 
     def _platform(self, nonce: bytes) -> Evidence:
         """Return evidence of the platform, as the ordinary side brings it."""
-        answer = self._ask_bytes({"ask": "evidence", "nonce": nonce})
-        return Evidence.from_bytes(answer)
+        return Evidence.from_bytes(self._ask({"ask": "evidence", "nonce": nonce}))
 
-    def _ask(self, question: dict[str, object], gives: type) -> object:
-        return decode_answer(self._gate.ask_host(cbor.encode(question)), gives)
-
-    def _ask_bytes(self, question: dict[str, object]) -> bytes:
-        answer = self._ask(question, bytes)
-        if not isinstance(answer, bytes):
-            message = "the ordinary side answered no bytes"
-            raise Malformed(message)
-        return answer
+    def _ask(self, question: dict[str, object]) -> bytes:
+        return decode_answer_as(self._gate.ask_host(cbor.encode(question)), bytes)

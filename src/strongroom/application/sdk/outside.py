@@ -11,7 +11,11 @@ from types import TracebackType
 from typing import Self
 
 from strongroom.application.sdk.calling import CallingServices
-from strongroom.application.sdk.calls import decode_answer, encode_answer, encode_call
+from strongroom.application.sdk.calls import (
+    decode_answer_as,
+    encode_answer,
+    encode_call,
+)
 from strongroom.application.sdk.host_store import answer_store
 from strongroom.application.sdk.interface import CARRIED, CONVERSE, NUMBERS
 from strongroom.core.codec import cbor
@@ -91,11 +95,7 @@ class OutsideServices(CallingServices):
     def converse(self, session: bytes, **message: bytes) -> bytes:
         """Pass a message of a channel on, unread, and return the answer (7.5)."""
         payload = encode_call({"session": session, **message})
-        answer = decode_answer(self._call(CONVERSE, payload), bytes)
-        if not isinstance(answer, bytes):
-            wrong = "the app answered a record with no bytes"
-            raise Malformed(wrong)
-        return answer
+        return decode_answer_as(self._call(CONVERSE, payload), bytes)
 
     def carry(self, connection: bytes, data: bytes | None) -> Carried:
         """Pass bytes of an RA-TLS connection on, unread; None for its end (7.5).
@@ -107,7 +107,7 @@ class OutsideServices(CallingServices):
         message = {"connection": connection}
         if data is not None:
             message["data"] = data
-        match decode_answer(self._call(CARRIED, encode_call(message)), dict):
+        match decode_answer_as(self._call(CARRIED, encode_call(message)), dict):
             case {"data": bytes() as back, "refused": str() as refused, **rest}:
                 return Carried(back, refused, rest.get("more"), rest.get("over"))
             case _:

@@ -9,14 +9,14 @@ of its own signer.
 
 from dataclasses import dataclass
 
-from strongroom.application.sdk.calls import decode_answer
+from strongroom.application.sdk.calls import decode_answer_as
 from strongroom.core.codec import cbor
 from strongroom.core.codec.bundle import VerifiedBundle
 from strongroom.core.codec.keys import PublicKey
-from strongroom.core.codec.permits import Caller
+from strongroom.core.codec.permits import Caller, allows_peer
 from strongroom.core.crypto import VerifyingKey, constant_time_equal
 from strongroom.core.rats import AppClaims, Evidence, ServiceGate
-from strongroom.errors import Malformed, Refused, Untrusted
+from strongroom.errors import Refused, Untrusted
 from strongroom.services.channel.handshake import BOUND_BYTES
 from strongroom.services.channel.who import anyone, introduced, is_introduction
 from strongroom.system.monitor.report import verify_app_evidence
@@ -83,16 +83,9 @@ class LocalPeers:
         )
         if not whole:
             raise _untrusted("evidence of this handshake", "evidence of another")
-        by_name = claims.signer == names.signer and claims.product
-        known = {claims.measurement.hex(), by_name} - {False}
-        if not known & set(self._manifest.peers):
-            raise Refused.because(
-                "resource.peer",
-                f"the app {self._manifest.name}",
-                expected=f"one of {', '.join(self._manifest.peers) or 'nobody'}",
-                got=f"{claims.product}, {claims.measurement.hex()[:16]}",
-                remedy="Name it under `peers` in strongroom.toml, and build anew.",
-            )
+        signed_alike = claims.signer == names.signer
+        product = claims.product if signed_alike else ""
+        allows_peer(self._manifest, claims.measurement, product)
         return claims
 
 
@@ -112,11 +105,7 @@ class Relay:
 
     def _ask(self, message: dict[str, object]) -> bytes:
         question = {"ask": "relay", "enclave": self._enclave, "message": message}
-        answer = decode_answer(self._gate.ask_host(cbor.encode(question)), bytes)
-        if not isinstance(answer, bytes):
-            wrong = "the ordinary side relayed no bytes"
-            raise Malformed(wrong)
-        return answer
+        return decode_answer_as(self._gate.ask_host(cbor.encode(question)), bytes)
 
 
 def _untrusted(expected: str, got: str) -> Refused:

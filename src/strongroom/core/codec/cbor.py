@@ -6,14 +6,11 @@
 and must give the same bytes. One value has one encoding, so a digest names a value.
 """
 
-from typing import TYPE_CHECKING
+from collections.abc import Sized
 
 import cbor2
 
 from strongroom.errors import Malformed
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 MAX_BYTES = 64 * 1024 * 1024
 _MAX_DEPTH = 32
@@ -21,8 +18,7 @@ _SIZE = 1 << 64
 """One more than an integer of CBOR holds; longer ones (bignums) have no use here."""
 
 _SCALARS = (int, str, bytes, bool, float, type(None))
-_PLAIN = frozenset({str, bytes, bool, float, type(None)})
-"""Of what needs no look inside, by exact type: most of what is encoded."""
+_PLAIN = frozenset((str, bytes, bool, float, type(None)))
 
 
 def encode(value: object) -> bytes:
@@ -67,23 +63,35 @@ def decode(data: bytes) -> object:
 
 
 def _check(value: object, depth: int) -> None:
-    if depth > _MAX_DEPTH:
-        message = f"the value is nested deeper than {_MAX_DEPTH}"
-        raise Malformed(message)
+    """Refuse what has no form here; on the way of every message, so types come first.
+
+    A scalar that is not in `_PLAIN` is a whole number or of a subclass.
+    """
     if isinstance(value, dict):
-        for key in value:
-            if not isinstance(key, str | int) or isinstance(key, bool):
+        _check_depth(value, depth)
+        for key, item in value.items():
+            if type(key) is not str and not _is_key(key):
                 message = "a map key is neither text nor an integer"
                 raise Malformed(message)
-        items: Iterable[object] = value.values()
+            if type(item) not in _PLAIN:
+                _check(item, depth + 1)
     elif isinstance(value, list | tuple):
-        items = value
+        _check_depth(value, depth)
+        for item in value:
+            if type(item) not in _PLAIN:
+                _check(item, depth + 1)
     else:
         _check_scalar(value)
-        return
-    for item in items:
-        if type(item) not in _PLAIN:
-            _check(item, depth + 1)
+
+
+def _check_depth(value: Sized, depth: int) -> None:
+    if depth > _MAX_DEPTH or (depth == _MAX_DEPTH and value):
+        message = f"the value is nested deeper than {_MAX_DEPTH}"
+        raise Malformed(message)
+
+
+def _is_key(key: object) -> bool:
+    return isinstance(key, str | int) and not isinstance(key, bool)
 
 
 def _check_scalar(value: object) -> None:

@@ -90,9 +90,10 @@ def allows_peer(manifest: Manifest, measurement: bytes, product: str) -> None:
     Args:
         manifest: of the app that wants to talk.
         measurement: of the other, from its verified evidence.
-        product: its name, from the same evidence. A manifest that names a product
-            trusts every version by every signer that the launch policy lets in; one
-            that names a measurement trusts exactly that code.
+        product: its name, from the same evidence, where one signer signed both; ""
+            for an app of another signer, who may give any name. A manifest that names
+            a product trusts its every version by the own signer; one that names a
+            measurement trusts exactly that code.
 
     Raises:
         Refused: `resource.peer`, it names neither.
@@ -103,7 +104,7 @@ def allows_peer(manifest: Manifest, measurement: bytes, product: str) -> None:
             rule="resource.peer",
             owner=f"the app {manifest.name}",
             expected=f"one of the apps it declares: {_list(manifest.peers)}",
-            got=f"{product!r}, measured {shown[:16]}",
+            got=f"{product or 'an app of another signer'}, measured {shown[:16]}",
             remedy="Name it under `peers` in strongroom.toml, and build anew.",
         )
 

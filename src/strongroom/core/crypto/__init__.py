@@ -8,7 +8,11 @@ suites    the one table that says what goes with what
 """
 
 from strongroom.core.crypto.aead import Aead
-from strongroom.core.crypto.buffers import Buffer, constant_time_equal
+from strongroom.core.crypto.buffers import (
+    Buffer,
+    constant_time_equal,
+    reuse_freed_memory,
+)
 from strongroom.core.crypto.hashing import Hasher
 from strongroom.core.crypto.kem import KemKey, KemPublic
 from strongroom.core.crypto.secret import SecretBuffer
@@ -28,5 +32,6 @@ __all__ = [
     "VerifyingKey",
     "constant_time_equal",
     "prepare",
+    "reuse_freed_memory",
     "suite",
 ]

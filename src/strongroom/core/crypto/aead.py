@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Authenticated encryption: one shape for every GCM (SP 800-38D), fail closed.
+"""Authenticated encryption: one shape for every cipher, fail closed.
 
 Nonces are 12 bytes and tags 16, always whole. A ciphertext is data then tag. The
 `_into` forms write into memory the caller owns, which must not overlap the input;
@@ -9,7 +9,7 @@ what a failed decryption left there is wiped before the error is raised.
 from abc import ABC, abstractmethod
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 
 from strongroom.core.crypto.buffers import Buffer, size, wipe
 from strongroom.errors import LimitReached, Malformed, Tampered
@@ -78,14 +78,12 @@ class Aead(ABC):
     ) -> bool: ...
 
 
-class AesGcm(Aead):
-    """AES-256-GCM by `cryptography`."""
+class _Library(Aead):
+    """A cipher of `cryptography`'s."""
 
     KEY_BYTES = 32
 
-    def __init__(self, key: Buffer) -> None:
-        check_key(key, self.KEY_BYTES)
-        self._cipher = AESGCM(key)
+    _cipher: AESGCM | ChaCha20Poly1305
 
     def encrypt(self, nonce: Buffer, data: Buffer, aad: Buffer) -> bytes:
         """Return the ciphertext and tag of `data`, in memory that is written once."""
@@ -113,6 +111,22 @@ class AesGcm(Aead):
         except InvalidTag:
             return False
         return True
+
+
+class AesGcm(_Library):
+    """AES-256-GCM (SP 800-38D)."""
+
+    def __init__(self, key: Buffer) -> None:
+        check_key(key, self.KEY_BYTES)
+        self._cipher = AESGCM(key)
+
+
+class ChaCha20(_Library):
+    """ChaCha20-Poly1305 (RFC 8439)."""
+
+    def __init__(self, key: Buffer) -> None:
+        check_key(key, self.KEY_BYTES)
+        self._cipher = ChaCha20Poly1305(key)
 
 
 def tampered() -> Tampered:

@@ -14,6 +14,8 @@ from typing import TypeAlias
 Buffer: TypeAlias = bytes | bytearray | memoryview
 
 _SIMPLE, _WRITABLE = 0, 1
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_KEPT_BYTES, _LARGE_BYTES = 16 << 20, 8 << 20
 
 
 class _PyBuffer(ctypes.Structure):
@@ -71,3 +73,17 @@ def wipe(buffer: bytearray | memoryview) -> None:
 def constant_time_equal(left: Buffer, right: Buffer) -> bool:
     """Compare without telling by the time taken where the two differ."""
     return hmac.compare_digest(left, right)
+
+
+def reuse_freed_memory() -> None:
+    """Let this process serve buffers of megabytes from memory that it freed before.
+
+    By default the GNU C library maps each anew and gives it back: every page is then a
+    fault, which costs several times what AES-GCM does. Up to 16 MiB that are free stay
+    with the process; buffers over 8 MiB are mapped as ever. For the start of a program;
+    other C libraries are left as they are.
+    """
+    library = ctypes.CDLL(None)
+    if hasattr(library, "mallopt"):
+        library.mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
+        library.mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Hash, HMAC (RFC 2104) and HKDF (RFC 5869) over one digest.
 
-`SM3` is GB/T 32905 (ISO/IEC 10118-3), `SHA256` and `SHA384` are FIPS 180-4.
+`SM3` is GB/T 32905 (ISO/IEC 10118-3), the `SHA` ones are FIPS 180-4.
 """
 
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ from strongroom.errors import Malformed
 
 
 class Hasher:
-    """A digest that is fed piece by piece."""
+    """A digest, keyed or not, that is fed piece by piece."""
 
-    def __init__(self, algorithm: hashes.HashAlgorithm) -> None:
-        self._state = hashes.Hash(algorithm)
+    def __init__(self, state: hashes.Hash | HMAC) -> None:
+        self._state = state
 
     def update(self, data: Buffer) -> None:
         """Feed `data`."""
@@ -42,7 +42,11 @@ class Hashing:
 
     def hasher(self) -> Hasher:
         """Return an empty digest."""
-        return Hasher(self.algorithm)
+        return Hasher(hashes.Hash(self.algorithm))
+
+    def keyed(self, key: Buffer) -> Hasher:
+        """Return an empty HMAC under `key`, which is not needed any more then."""
+        return Hasher(HMAC(key, self.algorithm))
 
     def digest(self, *parts: Buffer) -> bytes:
         """Return the digest of `parts` one after another, with no lengths between."""
@@ -102,3 +106,4 @@ SM3 = Hashing(hashes.SM3())
 SHA256 = Hashing(hashes.SHA256())
 """For structures of other people, of no suite: TPM 2.0."""
 SHA384 = Hashing(hashes.SHA384())
+SHA512 = Hashing(hashes.SHA512())

@@ -8,21 +8,68 @@ binds the shared secret to both. The encapsulation is C1 || C3 || C2, 129 bytes.
 """
 
 import secrets
+from dataclasses import dataclass
 from functools import cached_property, partial
 
 from strongroom.core.crypto import points, sm2, sm2key
 from strongroom.core.crypto.aead import NONCE_BYTES, tampered
 from strongroom.core.crypto.buffers import Buffer, size
-from strongroom.core.crypto.hashing import SM3
+from strongroom.core.crypto.hashing import SM3, Hashing
 from strongroom.core.crypto.kem import KemKey, KemPublic
 from strongroom.core.crypto.resting import check_seed, resting
+from strongroom.core.crypto.sm2der import OVERHEAD_BYTES
 from strongroom.core.crypto.sm4gcm import KEY_BYTES, sm4_gcm
 
 _KEM_SUITE = b"strongroom/kem/sm2/v1"
 _HPKE_SUITE = b"strongroom/hpke/sm2-sm3-sm4gcm/v1"
 _BASE_MODE = b"\x00"
 _SECRET_BYTES = 32
-ENCAPSULATION_BYTES = sm2.ENCRYPTION_OVERHEAD + _SECRET_BYTES
+ENCAPSULATION_BYTES = OVERHEAD_BYTES + _SECRET_BYTES
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The labelled derivations of RFC 9180 over one digest, in mode base.
+
+    Attributes:
+        hashing: the digest of HKDF.
+        kem, hpke: the suite ids in the labels, of sections 4.1 and 5.1.
+        key_bytes: how long a key of the AEAD is.
+    """
+
+    hashing: Hashing
+    kem: bytes
+    hpke: bytes
+    key_bytes: int
+
+    def shared_secret(self, agreed: Buffer, kem_context: bytes) -> bytes:
+        """Return 32 bytes by ExtractAndExpand (section 4.1)."""
+        prk = self._extract(self.kem, b"", b"eae_prk", bytes(agreed))
+        return self._expand(self.kem, prk, b"shared_secret", kem_context, _SECRET_BYTES)
+
+    def key_and_nonce(self, shared: bytes, info: bytes) -> tuple[bytes, bytes]:
+        """Return the AEAD's key and first nonce by KeySchedule (section 5.1)."""
+        context = (
+            _BASE_MODE
+            + self._extract(self.hpke, b"", b"psk_id_hash", b"")
+            + self._extract(self.hpke, b"", b"info_hash", info)
+        )
+        secret = self._extract(self.hpke, shared, b"secret", b"")
+        key = self._expand(self.hpke, secret, b"key", context, self.key_bytes)
+        nonce = self._expand(self.hpke, secret, b"base_nonce", context, NONCE_BYTES)
+        return key, nonce
+
+    def _extract(self, suite: bytes, salt: bytes, label: bytes, ikm: bytes) -> bytes:
+        return self.hashing.extract(salt, b"HPKE-v1" + suite + label + ikm)
+
+    def _expand(
+        self, suite: bytes, prk: bytes, label: bytes, info: bytes, length: int
+    ) -> bytes:
+        labeled = length.to_bytes(2, "big") + b"HPKE-v1" + suite + label + info
+        return self.hashing.expand(prk, labeled, length)
+
+
+_SM = Schedule(SM3, _KEM_SUITE, _HPKE_SUITE, KEY_BYTES)
 
 
 class Sm2KemPublic(KemPublic):
@@ -42,7 +89,8 @@ class Sm2KemPublic(KemPublic):
         """Return encapsulation and SM4-GCM ciphertext."""
         carried = secrets.token_bytes(_SECRET_BYTES)
         enc = sm2.encrypt(self._key, carried)
-        key, nonce = _key_schedule(carried, enc, self.raw, info)
+        shared = _SM.shared_secret(carried, enc + self.raw)
+        key, nonce = _SM.key_and_nonce(shared, info)
         return enc + sm4_gcm(key).encrypt(nonce, plaintext, b"")
 
 
@@ -65,31 +113,6 @@ class Sm2KemKey(KemKey):
         carried = sm2.decrypt(self._key(), enc)
         if carried is None or len(carried) != _SECRET_BYTES:
             raise tampered()
-        key, nonce = _key_schedule(carried, enc, self.public.raw, info)
+        shared = _SM.shared_secret(carried, enc + self.public.raw)
+        key, nonce = _SM.key_and_nonce(shared, info)
         return sm4_gcm(key).decrypt(nonce, memoryview(box)[len(enc) :], b"")
-
-
-def _key_schedule(
-    carried: bytes, enc: bytes, receiver: bytes, info: bytes
-) -> tuple[bytes, bytes]:
-    """RFC 9180 sections 4.1 (ExtractAndExpand) and 5.1 (KeySchedule, mode base)."""
-    eae = _extract(_KEM_SUITE, b"", b"eae_prk", carried)
-    shared = _expand(_KEM_SUITE, eae, b"shared_secret", enc + receiver, _SECRET_BYTES)
-    context = (
-        _BASE_MODE
-        + _extract(_HPKE_SUITE, b"", b"psk_id_hash", b"")
-        + _extract(_HPKE_SUITE, b"", b"info_hash", info)
-    )
-    secret = _extract(_HPKE_SUITE, shared, b"secret", b"")
-    key = _expand(_HPKE_SUITE, secret, b"key", context, KEY_BYTES)
-    nonce = _expand(_HPKE_SUITE, secret, b"base_nonce", context, NONCE_BYTES)
-    return key, nonce
-
-
-def _extract(suite: bytes, salt: bytes, label: bytes, ikm: bytes) -> bytes:
-    return SM3.extract(salt, b"HPKE-v1" + suite + label + ikm)
-
-
-def _expand(suite: bytes, prk: bytes, label: bytes, info: bytes, length: int) -> bytes:
-    labeled = length.to_bytes(2, "big") + b"HPKE-v1" + suite + label + info
-    return SM3.expand(prk, labeled, length)

@@ -1,155 +1,263 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Signature schemes and MACs by name, for keys that an app uses by handle (IF-12).
+"""Signature schemes by one shape: SM2, Ed25519, ECDSA and ML-DSA.
 
-A private key is a seed, and the same seed gives the same key everywhere.
+A private key is loaded from secret memory for one operation and dropped. What a
+scheme calls a context is SM2's ID of the signer (empty: the default of GB/T 35276)
+and ML-DSA's context string; the others have none.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from functools import partial
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, mldsa
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
-from strongroom.core.crypto.buffers import Buffer, constant_time_equal
-from strongroom.core.crypto.hashing import SHA384, SM3, Hashing
-from strongroom.core.crypto.signing import (
-    Ed25519SigningKey,
-    SigningKey as SuiteKey,
-    Sm2SigningKey,
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.mldsa import (
+    MLDSA65PrivateKey,
+    MLDSA65PublicKey,
 )
-from strongroom.errors import Untrusted
 
-_EXTRA_BYTES = 8  # so that a seed reduced into the order is uniform (FIPS 186-5 A.2.1)
-_MLDSA_SEED_BYTES = 32
-_MAC_KEY_BYTES = 32
+from strongroom.core.crypto import points, sm2, sm2key
+from strongroom.core.crypto.buffers import Buffer, size, wipe
+from strongroom.core.crypto.resting import check_seed
+from strongroom.core.crypto.signing import Ed25519SigningKey, Ed25519VerifyingKey
+from strongroom.errors import Malformed, Untrusted
+
+Sign = Callable[[Buffer, bytes], bytes]
+"""(message, context) -> signature, by a key that is loaded."""
 
 
-class ProvingKey(ABC):
-    """A key that signs, or makes MACs, and checks what it made.
+class Scheme(ABC):
+    """One signature scheme.
 
     Attributes:
-        public: the half to give away, as its scheme encodes it; empty for a MAC.
+        key_bytes: the length of a private key.
+        draw_bytes: how many uniform bytes make one.
+        public_bytes: the length of a public key.
+        max_context_bytes: the longest context, 0 where there is none.
     """
 
-    public: bytes
+    key_bytes: int
+    public_bytes: int
+    max_context_bytes = 0
+
+    @property
+    def draw_bytes(self) -> int:
+        """How many uniform bytes a private key is made of."""
+        return self.key_bytes
+
+    def make(self, drawn: memoryview, key: memoryview) -> None:
+        """Make a private key of uniform bytes; most are themselves the key."""
+        key[:] = drawn
 
     @abstractmethod
-    def sign(self, message: bytes) -> bytes:
-        """Return the proof of `message`."""
+    def public(self, key: Buffer) -> bytes:
+        """Return the public half of a private key.
+
+        Raises:
+            Malformed: `key` is none.
+        """
 
     @abstractmethod
-    def holds(self, message: bytes, signature: bytes) -> bool:
-        """Whether a proof is this key's over `message`."""
+    def load(self, key: Buffer, public: bytes) -> Sign:
+        """Return what signs with `key`; the memory of it is not needed any more.
+
+        Args:
+            key: the private key.
+            public: its public half, which spares some schemes the computation.
+        """
+
+    def verify(
+        self, public: bytes, signature: bytes, message: Buffer, context: bytes = b""
+    ) -> bool:
+        """Return whether `signature` is `public`'s over `message`.
+
+        Raises:
+            Malformed: `public` is not a key, or the context is too long.
+        """
+        self.check_context(context)
+        return self._holds(public, signature, message, context)
+
+    def check_context(self, context: bytes) -> None:
+        """Refuse a context that the scheme cannot sign with.
+
+        Raises:
+            Malformed: it has no context, or a shorter one.
+        """
+        if len(context) > self.max_context_bytes:
+            message = (
+                f"a context is at most {self.max_context_bytes} bytes in this scheme"
+            )
+            raise Malformed(message)
+
+    @abstractmethod
+    def _holds(
+        self, public: bytes, signature: bytes, message: Buffer, context: bytes
+    ) -> bool: ...
 
 
-class SuiteSigner(ProvingKey):
-    """Ed25519 or SM2, as the suites have them."""
+class Sm2Scheme(Scheme):
+    """SM2 with SM3 (GB/T 32918.2); signatures in the DER of GB/T 35276."""
 
-    def __init__(self, key: SuiteKey) -> None:
-        self._key, self.public = key, key.public.raw
+    key_bytes, public_bytes = sm2key.SEED_BYTES, points.SM2_BYTES
+    max_context_bytes = sm2.MAX_SIGNER_ID_BYTES
 
-    def sign(self, message: bytes) -> bytes:
-        """Return the suite's signature."""
-        return self._key.sign(message)
+    def public(self, key: Buffer) -> bytes:
+        """Return the uncompressed point of SEC 1."""
+        check_seed(key, self.key_bytes)
+        return sm2key.public_from_seed(key)
 
-    def holds(self, message: bytes, signature: bytes) -> bool:
-        """Whether a signature is this key's."""
+    def load(self, key: Buffer, public: bytes) -> Sign:
+        """Return what signs with `key`."""
+        loaded = sm2key.private_key(public, key)
+        return lambda message, identity: sm2.sign(
+            loaded, message, identity or sm2.SIGNER_ID
+        )
+
+    def _holds(
+        self, public: bytes, signature: bytes, message: Buffer, context: bytes
+    ) -> bool:
+        points.check_sm2(public)
+        key = sm2key.public_key(public)
+        return sm2.verify(key, signature, message, context or sm2.SIGNER_ID)
+
+
+class Ed25519Scheme(Scheme):
+    """Ed25519 (RFC 8032); signatures of 64 bytes."""
+
+    key_bytes, public_bytes = Ed25519SigningKey.SEED_BYTES, points.ED25519_BYTES
+
+    def public(self, key: Buffer) -> bytes:
+        """Return the encoded point."""
+        return Ed25519SigningKey(key, transient=False).public.raw
+
+    def load(self, key: Buffer, _public: bytes) -> Sign:
+        """Return what signs with `key`."""
+        loaded = Ed25519SigningKey(key, transient=False)
+        return lambda message, _: loaded.sign(message)
+
+    def _holds(
+        self, public: bytes, signature: bytes, message: Buffer, _context: bytes
+    ) -> bool:
+        key = Ed25519VerifyingKey(public)
         try:
-            self._key.public.verify(signature, message)
+            key.verify(signature, message)
         except Untrusted:
             return False
         return True
 
 
-class Ecdsa(ProvingKey):
-    """ECDSA (FIPS 186-5); signatures are DER of r and s, the public key SEC 1."""
+class EcdsaScheme(Scheme):
+    """ECDSA (FIPS 186-5) with the nonce of RFC 6979; signatures in DER.
+
+    A private key is the number d, big-endian. RFC 6979 needs no random numbers, so
+    two forks of one process cannot sign two messages with one nonce.
+    """
 
     def __init__(
-        self, seed: Buffer, curve: ec.EllipticCurve, digest: hashes.HashAlgorithm
+        self, curve: ec.EllipticCurve, digest: hashes.HashAlgorithm, oid: str
     ) -> None:
-        number = int.from_bytes(bytes(seed), "big") % (curve.group_order - 1) + 1
-        self._key = ec.derive_private_key(number, curve)
-        self._scheme = ec.ECDSA(digest)
-        self.public = self._key.public_key().public_bytes(
-            Encoding.X962, PublicFormat.UncompressedPoint
+        self._curve = curve
+        self._signing = ec.ECDSA(digest, deterministic_signing=True)
+        self.key_bytes = curve.key_size // 8
+        self.public_bytes = 1 + 2 * self.key_bytes
+        rest = b"\xa0" + bytes([len(oid) // 2]) + bytes.fromhex(oid)
+        body = b"\x02\x01\x01\x04" + bytes([self.key_bytes])
+        self._before = b"\x30" + bytes([len(body + rest) + self.key_bytes]) + body
+        self._after = rest
+
+    @property
+    def draw_bytes(self) -> int:
+        """64 bits more than the key, so that the reduction is close to uniform."""
+        return self.key_bytes + 8
+
+    def make(self, drawn: memoryview, key: memoryview) -> None:
+        """Reduce by FIPS 186-5 A.2.1, once a key only: it is not constant-time."""
+        number = int.from_bytes(drawn, "big") % (self._curve.group_order - 1) + 1
+        key[:] = number.to_bytes(self.key_bytes, "big")
+
+    def public(self, key: Buffer) -> bytes:
+        """Return the uncompressed point of SEC 1."""
+        return (
+            self._private(key)
+            .public_key()
+            .public_bytes(
+                serialization.Encoding.X962,
+                serialization.PublicFormat.UncompressedPoint,
+            )
         )
 
-    def sign(self, message: bytes) -> bytes:
-        """Return the DER of r and s."""
-        return self._key.sign(message, self._scheme)
+    def load(self, key: Buffer, _public: bytes) -> Sign:
+        """Return what signs with `key`."""
+        loaded = self._private(key)
+        return lambda message, _: loaded.sign(message, self._signing)
 
-    def holds(self, message: bytes, signature: bytes) -> bool:
-        """Whether a signature is this key's."""
+    def _private(self, key: Buffer) -> ec.EllipticCurvePrivateKey:
+        """Load d as an ECPrivateKey of SEC 1 section C.4: never a Python number."""
+        check_seed(key, self.key_bytes)
+        der = bytearray(self._before) + key + self._after
         try:
-            self._key.public_key().verify(signature, message, self._scheme)
+            loaded = serialization.load_der_private_key(der, None)
+        except ValueError as error:
+            message = "these bytes are not a private key of that curve"
+            raise Malformed(message) from error
+        finally:
+            wipe(der)
+        if not isinstance(loaded, ec.EllipticCurvePrivateKey):  # pragma: no cover
+            message = "these bytes are not a private key of a curve"
+            raise Malformed(message)
+        return loaded
+
+    def _holds(
+        self, public: bytes, signature: bytes, message: Buffer, _context: bytes
+    ) -> bool:
+        try:
+            key = ec.EllipticCurvePublicKey.from_encoded_point(self._curve, public)
+        except ValueError as error:
+            text = "these bytes are not a point of the curve"
+            raise Malformed(text) from error
+        try:
+            key.verify(signature, message, self._signing)
         except InvalidSignature:
             return False
         return True
 
 
-class MlDsa65(ProvingKey):
-    """ML-DSA-65 (FIPS 204), hedged; the context is empty."""
+class MlDsa65Scheme(Scheme):
+    """ML-DSA-65 (FIPS 204), pure, hedged; a private key is its seed xi."""
 
-    def __init__(self, seed: Buffer) -> None:
-        self._key = mldsa.MLDSA65PrivateKey.from_seed_bytes(bytes(seed))
-        self.public = self._key.public_key().public_bytes_raw()
+    key_bytes, public_bytes = 32, 1952
+    max_context_bytes = 255
 
-    def sign(self, message: bytes) -> bytes:
-        """Return the 3309 bytes of a signature."""
-        return self._key.sign(message)
+    def public(self, key: Buffer) -> bytes:
+        """Return the encoded public key."""
+        return self._private(key).public_key().public_bytes_raw()
 
-    def holds(self, message: bytes, signature: bytes) -> bool:
-        """Whether a signature is this key's."""
+    def load(self, key: Buffer, _public: bytes) -> Sign:
+        """Return what signs with `key`."""
+        return self._private(key).sign
+
+    def _private(self, key: Buffer) -> MLDSA65PrivateKey:
+        check_seed(key, self.key_bytes)
+        return MLDSA65PrivateKey.from_seed_bytes(key)
+
+    def _holds(
+        self, public: bytes, signature: bytes, message: Buffer, context: bytes
+    ) -> bool:
+        if size(public) != self.public_bytes:
+            text = f"an ML-DSA-65 key is {self.public_bytes} bytes, not {size(public)}"
+            raise Malformed(text)
         try:
-            self._key.public_key().verify(signature, message)
+            MLDSA65PublicKey.from_public_bytes(public).verify(
+                signature, message, context
+            )
         except InvalidSignature:
             return False
         return True
 
 
-class Mac(ProvingKey):
-    """HMAC (RFC 2104); it proves to whoever has the key, and to nobody else."""
-
-    public = b""
-
-    def __init__(self, key: Buffer, hashing: Hashing) -> None:
-        self._key, self._hashing = bytes(key), hashing
-
-    def sign(self, message: bytes) -> bytes:
-        """Return the tag."""
-        return self._hashing.mac(self._key, message)
-
-    def holds(self, message: bytes, signature: bytes) -> bool:
-        """Whether a tag is this key's; compared in constant time."""
-        return constant_time_equal(self.sign(message), signature)
-
-
-def _p256(seed: Buffer) -> ProvingKey:
-    return Ecdsa(seed, ec.SECP256R1(), hashes.SHA256())
-
-
-def _p384(seed: Buffer) -> ProvingKey:
-    return Ecdsa(seed, ec.SECP384R1(), hashes.SHA384())
-
-
-SIGNATURES: dict[str, tuple[int, Callable[[Buffer], ProvingKey]]] = {
-    "sm2": (
-        Sm2SigningKey.SEED_BYTES,
-        lambda seed: SuiteSigner(Sm2SigningKey(seed, transient=False)),
-    ),
-    "ed25519": (
-        Ed25519SigningKey.SEED_BYTES,
-        lambda seed: SuiteSigner(Ed25519SigningKey(seed, transient=False)),
-    ),
-    "ecdsa-p256": (32 + _EXTRA_BYTES, _p256),
-    "ecdsa-p384": (48 + _EXTRA_BYTES, _p384),
-    "ml-dsa-65": (_MLDSA_SEED_BYTES, MlDsa65),
-}
-MACS: dict[str, tuple[int, Callable[[Buffer], ProvingKey]]] = {
-    "hmac-sm3": (_MAC_KEY_BYTES, partial(Mac, hashing=SM3)),
-    "hmac-sha384": (_MAC_KEY_BYTES, partial(Mac, hashing=SHA384)),
-}
-"""Seed or key bytes of each, and what makes the key of them."""
+SM2_SM3 = Sm2Scheme()
+ED25519 = Ed25519Scheme()
+ECDSA_P256 = EcdsaScheme(ec.SECP256R1(), hashes.SHA256(), "06082a8648ce3d030107")
+ECDSA_P384 = EcdsaScheme(ec.SECP384R1(), hashes.SHA384(), "06052b81040022")
+ML_DSA_65 = MlDsa65Scheme()

@@ -11,22 +11,22 @@ from contextlib import contextmanager
 
 from strongroom.core.crypto.buffers import Buffer, pinned, size
 from strongroom.core.crypto.libcrypto import failed, libcrypto
+from strongroom.core.crypto.sm2der import OVERHEAD_BYTES, from_der, to_der
 from strongroom.core.crypto.sm2key import Key
+from strongroom.errors import Malformed
 
 SIGNER_ID = b"1234567812345678"
 SIGNATURE_MAX_BYTES = 72
-ENCRYPTION_OVERHEAD = 65 + 32
-"""C1 is an uncompressed point and C3 a digest of SM3."""
-
-_INTEGER, _OCTETS, _SEQUENCE = 2, 4, 0x30
-_SHORT_FORM = 0x80
+MAX_SIGNER_ID_BYTES = 8191
+"""ENTL counts the bits of an ID in 16 bits (GB/T 32918.2 section 5.5)."""
+MAX_PLAINTEXT_BYTES = 64 << 10
 
 
-def sign(key: Key, message: Buffer) -> bytes:
-    """Return the DER signature (GB/T 35276) of `message` under the default ID."""
+def sign(key: Key, message: Buffer, signer_id: bytes = SIGNER_ID) -> bytes:
+    """Return the DER signature (GB/T 35276) of `message` by the signer of that ID."""
     library, length = libcrypto(), ctypes.c_size_t(SIGNATURE_MAX_BYTES)
     out = ctypes.create_string_buffer(SIGNATURE_MAX_BYTES)
-    with _digest_context(key) as context, pinned(message) as address:
+    with _digest_context(key, signer_id) as context, pinned(message) as address:
         done = (
             library.EVP_DigestSignInit(
                 context, None, library.EVP_sm3(), None, key.pointer
@@ -87,27 +87,34 @@ def verify_digest(key: Key, signature: bytes, digest: bytes) -> bool:
 
 
 def encrypt(key: Key, plaintext: Buffer) -> bytes:
-    """Return C1 || C3 || C2 (GB/T 32918.4) of a `plaintext` of at most 64 bytes."""
-    library, length = libcrypto(), ctypes.c_size_t(size(plaintext) + 128)
-    out = ctypes.create_string_buffer(length.value)
-    with _key_context(key) as context, pinned(plaintext) as address:
-        done = (
-            library.EVP_PKEY_encrypt_init(context) == 1
-            and library.EVP_PKEY_encrypt(
-                context, out, ctypes.byref(length), address, size(plaintext)
-            )
-            == 1
-        )
-    if not done:
-        raise failed(what="encrypt")
-    return _from_der(out.raw[: length.value])
+    """Return C1 || C3 || C2 (GB/T 32918.4) of 1 to `MAX_PLAINTEXT_BYTES` bytes.
+
+    Step A5 draws a new k where the key stream is all zeros, which is likely for data
+    of one byte: the ciphertext would be the plaintext.
+
+    Raises:
+        Malformed: `plaintext` is empty or too long.
+    """
+    if not 0 < size(plaintext) <= MAX_PLAINTEXT_BYTES:
+        message = f"SM2 encrypts 1 to {MAX_PLAINTEXT_BYTES} bytes"
+        raise Malformed(message)
+    while True:
+        flat = from_der(_encrypt_der(key, plaintext))
+        if memoryview(flat)[OVERHEAD_BYTES:] != plaintext:
+            return flat
 
 
 def decrypt(key: Key, ciphertext: bytes) -> bytes | None:
-    """Return the plaintext of C1 || C3 || C2, or None where the key is another."""
-    der = _to_der(ciphertext)
+    """Return the plaintext of C1 || C3 || C2, or None where the key is another.
+
+    Nor is there one where the key stream is all zeros (step B4).
+    """
+    try:
+        der = to_der(ciphertext)
+    except Malformed:
+        return None
     library, length = libcrypto(), ctypes.c_size_t(len(der))
-    out = ctypes.create_string_buffer(max(1, length.value))
+    out = ctypes.create_string_buffer(length.value)
     with _key_context(key) as context:
         done = (
             library.EVP_PKEY_decrypt_init(context) == 1
@@ -120,7 +127,23 @@ def decrypt(key: Key, ciphertext: bytes) -> bytes | None:
     library.OPENSSL_cleanse(out, len(out))
     if not done:
         library.ERR_clear_error()
-    return plaintext
+    return plaintext if plaintext != ciphertext[OVERHEAD_BYTES:] else None
+
+
+def _encrypt_der(key: Key, plaintext: Buffer) -> bytes:
+    library, length = libcrypto(), ctypes.c_size_t(size(plaintext) + 128)
+    out = ctypes.create_string_buffer(length.value)
+    with _key_context(key) as context, pinned(plaintext) as address:
+        done = (
+            library.EVP_PKEY_encrypt_init(context) == 1
+            and library.EVP_PKEY_encrypt(
+                context, out, ctypes.byref(length), address, size(plaintext)
+            )
+            == 1
+        )
+    if not done:
+        raise failed(what="encrypt")
+    return out.raw[: length.value]
 
 
 @contextmanager
@@ -144,33 +167,3 @@ def _digest_context(key: Key, signer_id: bytes = SIGNER_ID) -> Iterator[int]:
             yield digest
     finally:
         library.EVP_MD_CTX_free(digest)
-
-
-def _to_der(flat: bytes) -> bytes:
-    """Return C1 || C3 || C2 as the DER of GB/T 35276; `_from_der` is the inverse."""
-    body = b"".join(
-        _item(_INTEGER, number.to_bytes(number.bit_length() // 8 + 1, "big"))
-        for number in (
-            int.from_bytes(flat[1:33], "big"),
-            int.from_bytes(flat[33:65], "big"),
-        )
-    )
-    body += _item(_OCTETS, flat[65:97]) + _item(_OCTETS, flat[97:])
-    return _item(_SEQUENCE, body) if flat[:1] == b"\x04" else b""
-
-
-def _from_der(der: bytes) -> bytes:
-    body = der[2:] if der[1] < _SHORT_FORM else der[3:]
-    items = []
-    while body:
-        end = 2 + body[1]
-        items.append(body[2:end])
-        body = body[end:]
-    x, y, digest, data = items
-    point = b"".join(int.from_bytes(part, "big").to_bytes(32, "big") for part in (x, y))
-    return b"\x04" + point + digest + data
-
-
-def _item(tag: int, body: bytes) -> bytes:
-    long = b"\x81" if len(body) >= _SHORT_FORM else b""
-    return bytes([tag]) + long + bytes([len(body)]) + body

@@ -81,7 +81,7 @@ def public_key(raw: bytes) -> Key:
 
 def private_key(public: bytes, seed: Buffer) -> Key:
     """Return the private key of `seed`, whose point `public` already is."""
-    with _scalar(seed) as number:
+    with private_number(seed) as number:
         native = ctypes.create_string_buffer(SCALAR_BYTES)
         try:
             libcrypto().BN_bn2nativepad(number, native, SCALAR_BYTES)
@@ -97,7 +97,7 @@ def public_from_seed(seed: Buffer) -> bytes:
     """
     library, group = libcrypto(), sm2_group()
     out = ctypes.create_string_buffer(SM2_BYTES)
-    with _scalar(seed) as number:
+    with private_number(seed) as number:
         point = library.EC_POINT_new(group)
         try:
             written = (
@@ -115,7 +115,7 @@ def public_from_seed(seed: Buffer) -> bytes:
 
 
 @contextmanager
-def _scalar(seed: Buffer) -> Iterator[int]:
+def private_number(seed: Buffer) -> Iterator[int]:
     """Lend d of [1, n-2]: FIPS 186-5 A.2.1 on 64 bits more than the order has."""
     library = libcrypto()
     wide, modulus, number = (library.BN_new() for _ in range(3))

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Roles as protocols: what a root of trust gives a monitor, and a monitor a program."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -46,6 +47,9 @@ class RootOfTrust(Protocol):
 
     def random(self, n: int) -> bytes:
         """Return `n` random bytes from the health-tested generator (C-RNG)."""
+
+    def fill(self, secret: SecretBuffer) -> None:
+        """Fill secret memory with health-tested random bytes, no copy on the way."""
 
     def close(self) -> None:
         """Wipe every key; nothing works afterwards."""
@@ -151,6 +155,14 @@ class ServiceGate(EnclaveGate, Protocol):
 
     def platform(self) -> PlatformNames:
         """Return what the monitor says of itself, its device and this enclave."""
+
+    def tell(self, calls: Sequence[tuple[int, int, str, str]]) -> None:
+        """Have the next answer tell the log of calls in here (LOG-2).
+
+        Args:
+            calls: number of the interface, count, outcome ("ok" or an error's code)
+                and the rule that refused, or "".
+        """
 
     def ask_host(self, question: bytes) -> bytes:
         """Ask whoever called; the answer is the ordinary side's and proves nothing."""

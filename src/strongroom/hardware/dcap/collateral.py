@@ -23,6 +23,9 @@ from strongroom.hardware.dcap.pck import PckTcb
 from strongroom.hardware.refusal import one_document, refuse
 
 _PLATFORM = b"Platform"
+_SIGNER = b"SGX TCB Signing"
+"""In the name of the one kind of certificate whose key signs Intel's documents."""
+
 _ROOT_LIST = "root_ca_crl"
 _LISTS = ("pck_crl", _ROOT_LIST)
 
@@ -119,6 +122,14 @@ def _signed(
     chain = one_document(trust, kind, f"{role}_issuer_chain")
     leaf, *pool = read_chain(trust, chain)
     path = verify_path(kind, role, leaf, pool, trust, now)
+    if leaf.is_ca or _SIGNER not in leaf.subject:
+        raise refuse(
+            kind,
+            "chain",
+            role,
+            expected="a certificate for signing Intel's documents",
+            got=f"{leaf.name}, which is for something else",
+        )
     lists = _lists(kind, _ROOT_LIST, trust)
     window = check_revocation(kind, role, path, lists, now, required=True)
     if not leaf.public_key.signed_raw(document.signature, document.raw, "sha256"):
@@ -135,9 +146,16 @@ def _signed(
 
 def _lists(kind: str, role: str, trust: Trust) -> tuple[RevocationList, ...]:
     """Read the lists of a role; one must be there."""
-    return read_lists(trust, role) or (
-        RevocationList.read(one_document(trust, kind, role)),
-    )
+    lists = read_lists(trust, role)
+    if not lists:
+        raise refuse(
+            kind,
+            "missing_endorsement",
+            role,
+            expected=f"an endorsement {role}",
+            got="none",
+        )
+    return lists
 
 
 def _check_document(

@@ -17,6 +17,17 @@ from strongroom.errors import Malformed
 T = TypeVar("T")
 Json = dict[str, object]
 _MAX_BYTES = 1 << 20
+_STATUSES = frozenset(
+    (
+        "UpToDate",
+        "SWHardeningNeeded",
+        "ConfigurationNeeded",
+        "ConfigurationAndSWHardeningNeeded",
+        "OutOfDate",
+        "OutOfDateConfigurationNeeded",
+        "Revoked",
+    )
+)
 _COMPACT = re.compile(
     r'\{"(\w+)":(\{.*\}),"signature":"([0-9A-Fa-f]{128})"\}\s*', re.DOTALL
 )
@@ -143,22 +154,24 @@ def _once(pairs: Sequence[tuple[str, object]]) -> Json:
 
 def _tcb_info(value: Json) -> TcbInfo:
     version = value["version"]
-    if version not in (2, 3):
+    if version not in (2, 3) or _int(value["tcbType"]) != 0:
         raise ValueError(version)
     modules = {
-        _text(each["id"]): _module(each, _levels(each["tcbLevels"], _module_level))
+        _text(each["id"]).upper(): _module(
+            each, _levels(each["tcbLevels"], _module_level)
+        )
         for each in _maps(value.get("tdxModuleIdentities", []))
     }
     if "tdxModule" in value:
         modules["TDX"] = _module(_map(value["tdxModule"]), ())
     read = _platform_level if version == 3 else _old_platform_level  # noqa: PLR2004
     return TcbInfo(
-        _text(value.get("id", "SGX")),
+        _text(value["id"]) if version == 3 else "SGX",  # noqa: PLR2004
         _time(value["issueDate"]),
         _time(value["nextUpdate"]),
         _hex(value["fmspc"]),
         _hex(value["pceId"]),
-        _levels(value["tcbLevels"], read),
+        _descending(_levels(value["tcbLevels"], read)),
         modules,
     )
 
@@ -193,12 +206,28 @@ def _levels(value: object, read: Callable[[Json], Level]) -> tuple[Level, ...]:
     return tuple(map(read, _maps(value)))
 
 
+def _descending(levels: tuple[Level, ...]) -> tuple[Level, ...]:
+    """Order platform levels as Intel's library does, whatever a document's order."""
+
+    def rank(level: Level) -> tuple[tuple[int, ...], int, tuple[int, ...]]:
+        return level.sgx, level.svn, level.tdx
+
+    return tuple(sorted(levels, key=rank, reverse=True))
+
+
+def _status(value: object) -> str:
+    status = _text(value)
+    if status not in _STATUSES:
+        raise ValueError(status)
+    return status
+
+
 def _level(value: Json, sgx: tuple[int, ...], tdx: tuple[int, ...], svn: int) -> Level:
     return Level(
         sgx,
         tdx,
         svn,
-        _text(value["tcbStatus"]),
+        _status(value["tcbStatus"]),
         _time(value["tcbDate"]),
         tuple(map(_text, _list(value.get("advisoryIDs", [])))),
     )
@@ -261,7 +290,10 @@ def _hex(value: object) -> bytes:
 
 
 def _time(value: object) -> int:
-    return int(datetime.fromisoformat(_text(value)).timestamp())
+    moment = datetime.fromisoformat(_text(value))
+    if moment.tzinfo is None:
+        raise ValueError(value)
+    return int(moment.timestamp())
 
 
 def _total(read: Callable[[], T], what: str) -> T:

@@ -16,7 +16,7 @@ SGX_TEE, TDX_TEE = 0x00000000, 0x00000081
 REPORT_BYTES = 384
 _PCK_CHAIN, _QE_REPORT_DATA = 5, 6
 _INTEL_QE = bytes.fromhex("939a7233f79c4ca9940a0db3957f0607")
-_BODIES: dict[int, int] = {1: REPORT_BYTES, 2: 584, 3: 648}
+_BODIES: dict[int, int] = {1: REPORT_BYTES, 2: 584, 3: 648, 4: 885}
 """Size of a body by its type in version 5; versions 3 and 4 imply 1 and 1 or 2."""
 
 Version = Literal[3, 4, 5]

@@ -5,7 +5,7 @@ import struct
 from dataclasses import dataclass
 from typing import Self
 
-_LAYOUT = struct.Struct("<16s4s12x16x16s32s32x32s32x64xHHH42x16x64s")
+_LAYOUT = struct.Struct("<16s4s12x16s16s32s32x32s32x64sHHH42x16s64s")
 _DEBUG = 0x02
 
 
@@ -15,12 +15,15 @@ class EnclaveReport:
 
     cpu_svn: bytes
     misc_select: bytes
+    isv_ext_prod_id: bytes
     attributes: bytes
     mr_enclave: bytes
     mr_signer: bytes
+    config_id: bytes
     isv_prod_id: int
     isv_svn: int
     config_svn: int
+    isv_family_id: bytes
     report_data: bytes
 
     @classmethod

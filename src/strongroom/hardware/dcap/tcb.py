@@ -4,16 +4,18 @@
 from collections.abc import Sequence
 
 from strongroom.core.rats import Tcb
-from strongroom.hardware.dcap.documents import Level, ModuleIdentity, TcbInfo
+from strongroom.hardware.dcap.documents import Level, TcbInfo
 from strongroom.hardware.dcap.pck import PckTcb
 from strongroom.hardware.refusal import refuse
 
-_OUT_OF_DATE, _REVOKED, _UP_TO_DATE = "OutOfDate", "Revoked", "UpToDate"
+OUT_OF_DATE, UP_TO_DATE = "OutOfDate", "UpToDate"
+OUT_OF_DATE_CONFIGURATION = "OutOfDateConfigurationNeeded"
+REVOKED = "Revoked"
 _WORSE = {
-    _UP_TO_DATE: _OUT_OF_DATE,
-    "SWHardeningNeeded": _OUT_OF_DATE,
-    "ConfigurationNeeded": "OutOfDateConfigurationNeeded",
-    "ConfigurationAndSWHardeningNeeded": "OutOfDateConfigurationNeeded",
+    UP_TO_DATE: OUT_OF_DATE,
+    "SWHardeningNeeded": OUT_OF_DATE,
+    "ConfigurationNeeded": OUT_OF_DATE_CONFIGURATION,
+    "ConfigurationAndSWHardeningNeeded": OUT_OF_DATE_CONFIGURATION,
 }
 """What a platform's status becomes where a part of it is out of date."""
 
@@ -52,7 +54,8 @@ def platform_level(
         "tcb_out_of_date",
         "platform",
         expected="a TCB level that Intel lists",
-        got=f"components {list(pck.components)} with PCE SVN {pck.pce_svn}",
+        got=f"components {list(pck.components)} with PCE SVN {pck.pce_svn}"
+        + ("" if tdx_svns is None else f" and TEE_TCB_SVN {tdx_svns.hex()}"),
         remedy="Update the platform's firmware and microcode, then attest again.",
     )
 
@@ -76,49 +79,18 @@ def svn_level(kind: str, what: str, levels: Sequence[Level], svn: int) -> Level:
     return found
 
 
-def module_level(
-    kind: str, info: TcbInfo, tcb_svn: bytes, signer: bytes, attributes: bytes
-) -> Level | None:
-    """Return the level of a TD's module, once it is one that Intel knows.
-
-    Raises:
-        Untrusted: `collateral_mismatch`: another module; `tcb_out_of_date`.
-    """
-    name = f"TDX_{tcb_svn[1]:02X}" if tcb_svn[1] else "TDX"
-    module = info.modules.get(name)
-    if module is None or not _is_module(module, signer, attributes):
-        raise refuse(
-            kind,
-            "collateral_mismatch",
-            "tdx_module",
-            expected=f"a module {name} of Intel's",
-            got="an unknown one" if module is None else "another signer or attributes",
-        )
-    if not tcb_svn[1]:
-        return None
-    return svn_level(kind, "tdx_module", module.levels, tcb_svn[0])
-
-
 def converge(platform: Level, *others: Level | None) -> Tcb:
     """Return one status of a platform and its parts, with all advisories.
 
-    The date is the oldest. A part that is revoked revokes the whole.
+    The date is the oldest. A part that is revoked revokes the whole; a part with any
+    other status than UpToDate counts as out of date.
     """
     status, levels = platform.status, [platform]
     for other in filter(None, others):
         levels.append(other)
-        if other.status == _REVOKED:
-            status = _REVOKED
-        elif other.status != _UP_TO_DATE and status != _REVOKED:
+        if other.status == REVOKED:
+            status = REVOKED
+        elif other.status != UP_TO_DATE and status != REVOKED:
             status = _WORSE.get(status, status)
     advisories = dict.fromkeys(name for each in levels for name in each.advisories)
     return Tcb(status, tuple(advisories), min(each.date for each in levels))
-
-
-def _is_module(module: ModuleIdentity, signer: bytes, attributes: bytes) -> bool:
-    masked = bytes(a & m for a, m in zip(attributes, module.mask, strict=False))
-    return (
-        module.mr_signer == signer
-        and len(module.mask) == len(attributes)
-        and masked == module.attributes
-    )

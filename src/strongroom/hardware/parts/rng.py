@@ -5,6 +5,11 @@ Repetition count and adaptive proportion tests of NIST SP 800-90B sections 4.4.1
 4.4.2, one sample a byte, at start-up over `STARTUP_SAMPLES` and then on every byte
 that is drawn. They find a generator that is stuck or badly biased, no more; that the
 output meets a national standard is not claimed.
+
+A machine shows no raw noise to a process: the samples are the output of the kernel's
+generator (getrandom(2)), or a TPM's, conditioned by a cipher or a hash before.
+So a dead noise source behind a sound cipher is not seen here; a generator that
+answers with nothing, with constants or with repetitions is.
 """
 
 import os
@@ -50,25 +55,28 @@ class HealthTests:
         self._first, self._seen, self._count = -1, WINDOW, 0
 
     def feed(self, samples: Iterable[int]) -> str | None:
-        """Test `samples`; return the name of the test that failed, or None."""
+        """Test `samples`; return the name of the test that failed, or None.
+
+        One plain loop: every byte that leaves the generator goes through it.
+        """
+        most_run, most_count = repetition_cutoff(), proportion_cutoff()
+        last, run = self._last, self._run
+        first, seen, count = self._first, self._seen, self._count
         for sample in samples:
-            if self._repeats(sample):
+            run = run + 1 if sample == last else 1
+            last = sample
+            if run >= most_run:
                 return "repetition count"
-            if self._dominates(sample):
-                return "adaptive proportion"
+            if seen == WINDOW:
+                first, seen, count = sample, 0, 0
+            seen += 1
+            if sample == first:
+                count += 1
+                if count >= most_count:
+                    return "adaptive proportion"
+        self._last, self._run = last, run
+        self._first, self._seen, self._count = first, seen, count
         return None
-
-    def _repeats(self, sample: int) -> bool:
-        self._run = self._run + 1 if sample == self._last else 1
-        self._last = sample
-        return self._run >= repetition_cutoff()
-
-    def _dominates(self, sample: int) -> bool:
-        if self._seen == WINDOW:
-            self._first, self._seen, self._count = sample, 0, 0
-        self._seen += 1
-        self._count += sample == self._first
-        return self._count >= proportion_cutoff()
 
 
 class Generator:

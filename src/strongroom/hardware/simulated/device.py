@@ -209,6 +209,14 @@ class SimulatedDevice:
         """
         return self._random.bytes(n)
 
+    def fill(self, secret: SecretBuffer) -> None:
+        """Fill `secret` with random bytes, no copy on the way.
+
+        Raises:
+            Unavailable: the generator has failed a health test; `secret` is wiped.
+        """
+        self._random.fill(secret)
+
     def close(self) -> None:
         """Wipe every key and let go of the device; closing twice is harmless."""
         self._held.close()

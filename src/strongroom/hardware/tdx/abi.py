@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The report of a TD in a quote: 584 bytes for TDX 1.0, 648 for 1.5 (TDX DCAP)."""
+"""The report of a TD in a quote (TDX DCAP), each longer one beginning like the last.
+
+584 bytes for TDX 1.0, 648 for 1.5, 885 for 1.5 extended.
+"""
 
 import struct
 from dataclasses import dataclass
@@ -24,9 +27,23 @@ _NAMES = (
     "report_data",
 )
 _NEW_NAMES = ("tee_tcb_svn2", "mr_service_td")
-_LAYOUT = struct.Struct("16s48s48s8s8s8s48s48s48s48s48s48s48s48s64s")
-_NEW_LAYOUT = struct.Struct("16s48s")
-_DEBUG = 0x01
+_EXTENDED_NAMES = (
+    "vm_id",
+    "td_id",
+    "dev_info",
+    "init_service_td_hash",
+    "init_service_td_attributes",
+    "init_cpu_svn",
+    "init_tee_tcb_svn",
+    "init_tee_fmspc",
+    "current_service_td_hash",
+    "current_service_td_attributes",
+)
+_LAYOUTS = (
+    (_NAMES, struct.Struct("16s48s48s8s8s8s48s48s48s48s48s48s48s48s64s")),
+    (_NEW_NAMES, struct.Struct("16s48s")),
+    (_EXTENDED_NAMES, struct.Struct("1s32s48s48s8s16s16s12s48s8s")),
+)
 MEASUREMENTS = (
     "mr_seam",
     "mr_td",
@@ -45,18 +62,23 @@ class TdBody:
 
     @classmethod
     def parse(cls, body: bytes) -> Self:
-        """Read a body of 584 or 648 bytes, which the quote's parser has counted."""
-        size = _LAYOUT.size
-        values = dict(zip(_NAMES, _LAYOUT.unpack(body[:size]), strict=True))
-        if len(body) > size:
-            new = _NEW_LAYOUT.unpack(body[size:])
-            values |= dict(zip(_NEW_NAMES, new, strict=True))
+        """Read a body of 584, 648 or 885 bytes; the quote's parser has counted them."""
+        values: dict[str, bytes] = {}
+        at = 0
+        for names, layout in _LAYOUTS:
+            if at < len(body):
+                values |= zip(names, layout.unpack_from(body, at), strict=True)
+                at += layout.size
         return cls(values)
 
     @property
     def debug(self) -> bool:
-        """Whether the TD's memory may be read from outside."""
-        return bool(self.values["td_attributes"][0] & _DEBUG)
+        """Whether the TD may be watched from outside, under debug or profiling.
+
+        Intel keeps the first eight attributes for that: with any of them set a TD is
+        not to be trusted.
+        """
+        return self.values["td_attributes"][0] != 0
 
     def fields(self) -> dict[str, Field]:
         """Return everything as hex."""

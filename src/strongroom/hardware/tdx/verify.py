@@ -8,11 +8,11 @@ from strongroom.core.rats.claims import vouch
 from strongroom.errors import Malformed
 from strongroom.hardware.dcap.envelope import verify_envelope
 from strongroom.hardware.dcap.quote import TDX_TEE, Quote
-from strongroom.hardware.dcap.tcb import converge, module_level, platform_level
 from strongroom.hardware.refusal import refuse
 from strongroom.hardware.tcg.event_log import parse_event_log, rtmr
 from strongroom.hardware.tdx.abi import KIND, RTMRS, TdBody
 from strongroom.hardware.tdx.runtime_log import read_runtime_log, replay
+from strongroom.hardware.tdx.tcb import check_module, judge
 
 _NOT_PROVEN = (
     "which program runs in the guest, unless a measured boot leads to it",
@@ -25,19 +25,19 @@ _DIGEST_BYTES = 48
 def verify(evidence: HardwareEvidence, trust: Trust, now: int) -> HardwareClaims:
     """Return what a TD's quote says, known to be Intel hardware's own word.
 
-    Parts: `quote` (version 4, or 5 with a body of TDX 1.0 or 1.5); `event_log` (CCEL)
-    or `runtime_event_log` (JSON), optional.
+    Parts: `quote` (version 4, or 5 with a body of TDX 1.0, 1.5 or 1.5 extended);
+    `event_log` (CCEL) or `runtime_event_log` (JSON), optional.
     Endorsements: as of "sgx", with the documents for TDX.
 
     1. Parse the quote; it is of a TD.
     2. Its signatures, chains and documents hold (dcap.envelope, steps 1 to 7).
     3. The TDX module is one that Intel knows.
-    4. The TCB status is worked out of platform, module and quoting enclave.
+    4. The TCB status is worked out of platform, module and quoting enclave; of a TD
+       that is behind on a platform that no longer is, it is TDRelaunchAdvised.
     5. An event log that is given leads to RTMR 0 to 3, each of them.
 
-    Not checked: report data, debug, TCB status, any measurement; and whether a TD that
-    is behind would be up to date if started again (TDRelaunchAdvised): it counts as
-    behind. That is appraisal.
+    Not checked: report data, debug, TCB status, any measurement, migration and other
+    attributes, service TDs. That is appraisal.
 
     Raises:
         Malformed: step 1, or an endorsement that is not one.
@@ -60,11 +60,9 @@ def verify(evidence: HardwareEvidence, trust: Trust, now: int) -> HardwareClaims
     envelope = verify_envelope(KIND, "TDX", quote, trust, now)
     # 3
     info, pck = envelope.documents.tcb_info, envelope.pck
-    tcb_svn = values["tee_tcb_svn"]
-    signer, attributes = values["mr_signer_seam"], values["seam_attributes"]
-    module = module_level(KIND, info, tcb_svn, signer, attributes)
+    check_module(info, body)
     # 4
-    level = platform_level(KIND, info, pck.tcb, tcb_svn)
+    tcb = judge(envelope, body)
     # 5
     events = _events(evidence.parts, values)
     fields = quote.header_fields() | body.fields()
@@ -83,7 +81,7 @@ def verify(evidence: HardwareEvidence, trust: Trust, now: int) -> HardwareClaims
         bound_as="report_data",
         debug=body.debug,
         measurements=body.measurements(),
-        tcb=converge(level, module, envelope.qe_level),
+        tcb=tcb,
         fields=fields,
         events=events,
         not_proven=_NOT_PROVEN if events else (*_NOT_PROVEN, _NO_LOG),

@@ -80,6 +80,7 @@ class TpmDevice:
             self._attestation_key = self._open_attestation_key()
             held.callback(self._flush_quietly)
             self._random = Generator(lambda n: commands.get_random(self._tpm, n))
+            self._kernel = Generator()
             self._counters = self._open_counters(held)
             self.boot_count = commands.read_clock(self._tpm).reset_count
             self.device_id = pcrs.device_id_of(self._record.attestation_key)
@@ -127,7 +128,8 @@ class TpmDevice:
                 message = f"{folder} already holds a device: it is provisioned once"
                 raise Conflict(message)
             with connect(tpm, folder / _STATE) as line:
-                unique = commands.get_random(line, keys.UNIQUE_BYTES)
+                random = Generator(lambda n: commands.get_random(line, n))
+                unique = random.bytes(keys.UNIQUE_BYTES)
                 template = keys.attestation_template(unique)
                 with keys.primary(line, commands.ENDORSEMENT, template) as (_, public):
                     device_key = keys.make_hmac_key(line)
@@ -243,6 +245,16 @@ class TpmDevice:
             Unavailable: the generator has failed a health test.
         """
         return self._random.bytes(n)
+
+    def fill(self, secret: SecretBuffer) -> None:
+        """Fill `secret` with the kernel's random bytes, no copy on the way.
+
+        The TPM's would pass through memory that cannot be wiped.
+
+        Raises:
+            Unavailable: the kernel's failed a health test; `secret` is wiped.
+        """
+        self._kernel.fill(secret)
 
     def close(self) -> None:
         """Wipe every key and let go of the TPM; closing twice is harmless."""

@@ -4,8 +4,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from strongroom.core.codec.log_entry import LogEntry
 from strongroom.core.codec.tlog import Checkpoint
-from strongroom.management.audit.entry import LogEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +14,7 @@ class AuditReport:
 
     checkpoint: Checkpoint
     entries: tuple[bytes, ...]
+    suite_id: str
 
     def query(
         self,

@@ -10,6 +10,7 @@ compare with a checkpoint that somebody else kept (`older`).
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from strongroom.core.codec.log_entry import LogEntry
 from strongroom.core.codec.merkle import HASH_BYTES, Tree, TreeHash, tree_hash
 from strongroom.core.codec.note import NoteKey
 from strongroom.core.codec.tlog import (
@@ -20,7 +21,6 @@ from strongroom.core.codec.tlog import (
     tile_paths,
 )
 from strongroom.errors import Finding, Malformed, Tampered
-from strongroom.management.audit.entry import LogEntry
 from strongroom.management.audit.folder import LogFolder
 from strongroom.management.audit.report import AuditReport
 
@@ -55,7 +55,7 @@ def verify_folder(
     if check.findings:
         message = f"{len(check.findings)} findings; the first: {check.findings[0]}"
         raise Tampered(message, check.findings[:MAX_FINDINGS])
-    return AuditReport(checkpoint, tuple(check.entries))
+    return AuditReport(checkpoint, tuple(check.entries), key.key.suite_id)
 
 
 class _Check:

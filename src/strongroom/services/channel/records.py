@@ -32,6 +32,10 @@ class Direction:
         """Whether the end was spoken, or something did not open."""
         return self._ended
 
+    def end(self) -> None:
+        """Let nothing more through, since the other direction did not hold."""
+        self._ended = True
+
     def seal(self, data: bytes, kind: int = DATA) -> bytes:
         """Return the next record.
 
@@ -113,7 +117,7 @@ class Conversation:
         try:
             kind, data = self._receiving.open(record)
         except (Tampered, Malformed):
-            self._sending._ended = True  # noqa: SLF001 - one channel, two directions
+            self._sending.end()
             raise
         return None if kind == CLOSE else data
 

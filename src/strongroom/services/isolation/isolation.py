@@ -68,6 +68,14 @@ class Isolation:
         """Return fresh platform evidence for a nonce of 8 to 64 bytes (RA-2)."""
         return take(self._link.ask("EVIDENCE", {"nonce": nonce}), "evidence", bytes)
 
+    def log_head(self) -> bytes:
+        """Return the signed head of the gate's log, all below it written down (LOG-3).
+
+        Raises:
+            Conflict: the monitor keeps its log in memory only.
+        """
+        return take(self._link.ask("LOG", {}), "checkpoint", bytes)
+
     def report(self, enclave_id: bytes, nonce: bytes) -> bytes:
         """Return the monitor's report about an enclave, without its help (RA-2).
 

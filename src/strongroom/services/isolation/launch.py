@@ -93,7 +93,7 @@ def start_monitor(  # noqa: PLR0913 - each is an option of the process, by name
         kind: of the device.
         allow_missing: locks that enclaves may start without.
         environment: variables it gets besides the few that it needs.
-        log: a file for the log of gate commands.
+        log: a folder for the log of gate commands; without one it is in memory.
 
     Raises:
         Misconfigured: what it lacks on this machine.

@@ -10,7 +10,7 @@ from strongroom.core.codec.bundle import Manifest
 from strongroom.core.codec.keys import PublicKey
 from strongroom.core.crypto import SigningKey
 from strongroom.core.rats import RootOfTrust
-from strongroom.system.monitor.events import EventLog
+from strongroom.system.monitor.events import LAST_INTERFACE, EventLog
 
 
 class Device(RootOfTrust, Protocol):
@@ -59,3 +59,14 @@ class Birth:
     methods: frozenset[int]
     created_at: int
     locks: tuple[str, ...]
+
+    def names(self) -> dict[str, str]:
+        """Return what the log calls the app and whose it is."""
+        return {"app": self.measurement.hex(), "party": self.signer.key_id.hex()}
+
+    def called(self, method: int) -> dict[str, str]:
+        """Return what the log calls a method: of a service, the interface it is."""
+        found = {"method": str(method)}
+        if self.manifest.kind == "service" and method <= LAST_INTERFACE:
+            found["interface"] = f"IF-{method}"
+        return found

@@ -8,7 +8,7 @@ This is the first code that runs in an enclave after the lock-down.
 
 import contextlib
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from strongroom.core.codec import cbor
@@ -67,6 +67,7 @@ class InsideGate:
         self._link = link
         self._asking = GateConnection(link)
         self._request: int | None = None
+        self._calls: list[list[object]] = []
 
     def start(self) -> bytes:
         """Receive the bundle that this enclave is to run, and the configuration.
@@ -111,6 +112,10 @@ class InsideGate:
         self._request = frame.request
         return frame
 
+    def tell(self, calls: Sequence[tuple[int, int, str, str]]) -> None:
+        """Have the next answer tell the log which functions were used in here."""
+        self._calls = [list(row) for row in calls]
+
     def reply(self, payload: bytes) -> None:
         """Answer the call that was received last."""
         self._answer(REPLY, {"payload": payload})
@@ -124,6 +129,8 @@ class InsideGate:
             message = "gate: nothing to answer"
             raise Malformed(message)
         request, self._request = self._request, None
+        if self._calls:
+            fields, self._calls = {**fields, "calls": self._calls}, []
         send_frame(self._link, number, request, fields)
 
     def report(self, nonce: bytes, user_data: bytes) -> bytes:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from strongroom.core.codec.log_entry import LogEntry
 from strongroom.core.codec.signed import sign_record
 from strongroom.core.rats.destruction import Destruction, Reason
 from strongroom.errors import (
@@ -21,7 +22,7 @@ from strongroom.errors import (
     error_from_value,
 )
 from strongroom.system.monitor.birth import Birth, Trunk
-from strongroom.system.monitor.events import GateEvent, outcome_of
+from strongroom.system.monitor.events import OK, called, entry_of, outcome_named
 from strongroom.system.monitor.gate import (
     COMMANDS,
     ERROR,
@@ -192,6 +193,7 @@ class Enclave:
                 raise Unavailable(message)
             frame.close()
             if frame.number in (REPLY, ERROR) and frame.request == self._request:
+                self._log_calls(frame)
                 return frame
             number, fields = self._answer(frame, host if may_ask else None)
             send_frame(link, number, frame.request, fields)
@@ -214,17 +216,32 @@ class Enclave:
             self._log(name, failure)
 
     def _log(self, command: str, error: StrongroomError | None) -> None:
-        outcome, rule = outcome_of(error)
-        event = GateEvent(
-            at=self._trunk.clock(),
-            caller_uid=self.birth.owner_uid,
-            caller_pid=0,
-            command=command,
-            subject=self.birth.enclave_id.hex(),
-            outcome=outcome,
-            rule=rule,
+        me = self.birth.enclave_id.hex()
+        entry = entry_of(
+            command, self._trunk.clock(), me, me, error, **self.birth.names()
         )
-        self._trunk.log.record(event)
+        self._trunk.log.record(entry)
+
+    def _log_calls(self, frame: Frame) -> None:
+        """Log which functions the app used in here, and how often (LOG-2)."""
+        for interface, count, code, rule in called(frame.fields.pop("calls", [])):
+            self._trunk.log.record(
+                LogEntry(
+                    time=max(0, self._trunk.clock()),
+                    category="interface",
+                    action="app.call",
+                    subject=self.birth.enclave_id.hex(),
+                    object=self.birth.enclave_id.hex(),
+                    outcome=outcome_named(code),
+                    detail={
+                        **self.birth.names(),
+                        "interface": f"IF-{interface}",
+                        "count": str(count),
+                        **({"error": code} if code != OK else {}),
+                        **({"rule": rule} if rule else {}),
+                    },
+                )
+            )
 
     def _ask_host(self, fields: dict[str, object], host: socket.socket | None) -> bytes:
         """Pass a question on to whoever called; what comes back is not to be trusted.

@@ -116,6 +116,7 @@ COMMANDS: Final[Mapping[int, Command]] = MappingProxyType(
         6: Command(
             "DESCRIBE", "host", {"enclave_id": Field(bytes, 32, 32), "nonce": _NONCE}
         ),
+        7: Command("LOG", "host"),
         # from the monitor to an enclave
         16: Command(
             "START",

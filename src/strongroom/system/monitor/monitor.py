@@ -40,8 +40,8 @@ class Monitor:
             StrongroomError: why not.
         """
         match command, dict(fields):
-            case "STATUS", _:
-                return self.status()
+            case "STATUS" | "LOG", _:
+                return self._told(command)
             case "CREATE", {
                 "bundle": bytes() as bundle,
                 "launch_policy": bytes() as policy,
@@ -74,6 +74,11 @@ class Monitor:
                 message = f"gate: {command} is not for the host side"
                 raise Malformed(message)
 
+    def _told(self, command: str) -> dict[str, object]:
+        if command == "STATUS":
+            return self.status()
+        return {"checkpoint": self._trunk.log.checkpoint()}
+
     def status(self) -> dict[str, object]:
         """Return what anyone on this machine may know."""
         device = self._trunk.device
@@ -88,12 +93,15 @@ class Monitor:
             "enclaves": [_listed(birth) for birth in self._registry.living()],
         }
 
-    def subject(self, fields: Mapping[str, object]) -> str:
+    def about(self, fields: Mapping[str, object]) -> tuple[str, dict[str, str]]:
         """Return what a command was about, for the log; a handle is a secret."""
         enclave = self._registry.find(fields.get("handle"))
-        method = fields.get("method")
-        words = [enclave.birth.enclave_id.hex()] if enclave else []
-        return " ".join([*words, *([f"method {method}"] if method is not None else [])])
+        if enclave is None:
+            return "", {}
+        detail, method = enclave.birth.names(), fields.get("method")
+        if isinstance(method, int):
+            detail |= enclave.birth.called(method)
+        return enclave.birth.enclave_id.hex(), detail
 
     def release(self, caller: Caller) -> None:
         """End every enclave of a connection that has closed."""

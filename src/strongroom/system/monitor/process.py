@@ -18,7 +18,7 @@ from pathlib import Path
 
 from strongroom.core.codec.keys import PublicKey
 from strongroom.core.crypto import SecretBuffer, VerifyingKey, suite
-from strongroom.core.rats import LOCKS
+from strongroom.core.rats import LOCKS, Evidence
 from strongroom.errors import Misconfigured
 from strongroom.system.monitor.admission import Admission
 from strongroom.system.monitor.birth import Device, Trunk
@@ -29,6 +29,7 @@ from strongroom.system.monitor.monitor import Monitor
 from strongroom.system.monitor.respawn import MeasuredTemplate
 from strongroom.system.monitor.sandbox import probe
 from strongroom.system.monitor.sandbox.syscalls import PR_SET_DUMPABLE, prctl
+from strongroom.system.monitor.segments import Segments, Writer
 from strongroom.system.monitor.serve import GateServer, listen
 
 DEVICES = {
@@ -39,6 +40,7 @@ DEVICES = {
 
 _ADMINISTRATOR_BYTES = 64 << 10
 _NONCE_BYTES = 32
+_LOG_PURPOSE = "log"
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -52,7 +54,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     option("--program", required=True, help="module with main(gate, bundle)")
     option("--preload", default="", help="modules, separated by commas")
     option("--allow-missing", action="append", default=[], choices=LOCKS)
-    option("--log", type=Path, help="file for the log of gate commands")
+    option("--log", type=Path, help="folder for the log of gate commands")
     option("--ready-fd", type=int, default=-1, help="gets a 1 when the gate is open")
     option("--lifeline", action="store_true", help="end when stdin is closed")
     return parser.parse_args(arguments)
@@ -86,9 +88,7 @@ def run(options: argparse.Namespace) -> None:
         _require_suite(device, administrator)
         measured = measure_boot(device, config, template.modules)
         template.pin(device.suite_id, measured)
-        log = EventLog(options.log)
-        stack.callback(log.close)
-        trunk = _trunk(stack, device, log)
+        trunk = _trunk(stack, device, options.log)
         admission = Admission(device, trunk.lock, administrator)
         monitor = Monitor(trunk, admission, template, Locks(missing, waived))
         stack.callback(monitor.close)
@@ -96,7 +96,7 @@ def run(options: argparse.Namespace) -> None:
         stack.callback(options.socket.unlink, missing_ok=True)
         _end_on_signal(listener, lifeline=options.lifeline)
         _tell_ready(options.ready_fd)
-        GateServer(monitor, listener, log, _clock).run()
+        GateServer(monitor, listener, trunk.log, _clock).run()
 
 
 def _harden() -> None:
@@ -131,15 +131,22 @@ def _require_suite(device: Device, administrator: VerifyingKey) -> None:
         raise Misconfigured(message)
 
 
-def _trunk(stack: ExitStack, device: Device, log: EventLog) -> Trunk:
+def _trunk(stack: ExitStack, device: Device, folder: Path | None) -> Trunk:
     """Make the monitor key of this boot; its seed never leaves secret memory."""
     row = suite(device.suite_id)
     seed = stack.enter_context(SecretBuffer(row.sign_seed_bytes))
-    seed.fill_random()
+    device.fill(seed)
     key = row.signing_key(seed.view, transient=True)
-    device.attest(
+    evidence = device.attest(
         nonce=device.random(_NONCE_BYTES), monitor_key=key.public, now=_clock()
     )
+    log = EventLog()
+    if folder is not None:
+        mac_key = stack.enter_context(device.derive(_LOG_PURPOSE, b"gate"))
+        shown = Evidence(device.kind, evidence, b"")
+        writer = Writer(key, mac_key.view, device.device_id, shown, _clock)
+        log = EventLog(Segments(folder, writer))
+    stack.callback(log.close)
     return Trunk(device, key, _clock, log)
 
 

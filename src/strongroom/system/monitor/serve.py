@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from strongroom.errors import Misconfigured, StrongroomError
-from strongroom.system.monitor.events import EventLog, GateEvent, outcome_of
+from strongroom.system.monitor.events import EventLog, entry_of
 from strongroom.system.monitor.gate import (
     ERROR,
     REPLY,
@@ -87,7 +87,7 @@ class GateServer:
                 while (frame := recv_frame(caller.connection)) is not None:
                     self._one(frame, caller)
             except StrongroomError as error:
-                self._record(caller, "FRAME", "", error)
+                self._record(caller, "FRAME", ("", {}), error)
                 with contextlib.suppress(StrongroomError):
                     send_frame(caller.connection, ERROR, 0, error.to_value())
             finally:
@@ -107,25 +107,21 @@ class GateServer:
             number, fields = ERROR, raised.to_value()
         finally:
             frame.close()
-        subject = self._monitor.subject({**frame.fields, **fields})
-        self._record(caller, name, subject, error)
+        about = self._monitor.about({**frame.fields, **fields})
+        self._record(caller, name, about, error)
         send_frame(caller.connection, number, frame.request, fields)
 
     def _record(
-        self, caller: Caller, command: str, subject: str, error: StrongroomError | None
+        self,
+        caller: Caller,
+        command: str,
+        about: tuple[str, dict[str, str]],
+        error: StrongroomError | None,
     ) -> None:
-        outcome, rule = outcome_of(error)
-        self._log.record(
-            GateEvent(
-                at=self._clock(),
-                caller_uid=caller.uid,
-                caller_pid=caller.pid,
-                command=command,
-                subject=subject,
-                outcome=outcome,
-                rule=rule,
-            )
-        )
+        who = f"uid {caller.uid} pid {caller.pid}"
+        enclave, detail = about
+        entry = entry_of(command, self._clock(), who, enclave, error, **detail)
+        self._log.record(entry)
 
 
 def caller_of(link: socket.socket) -> Caller:

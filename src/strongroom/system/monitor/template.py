@@ -31,7 +31,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import NoReturn
 
-from strongroom.core.crypto import prepare
+from strongroom.core.crypto import prepare, reuse_freed_memory
 from strongroom.errors import Malformed, StrongroomError
 from strongroom.system.monitor import enclave, pools
 from strongroom.system.monitor.gate import ERROR, Frame, recv_frame, send_frame
@@ -130,6 +130,7 @@ def main(control_fd: int, program: str, preload: tuple[str, ...]) -> None:
 
 def _set_up() -> None:
     die_with_parent()
+    reuse_freed_memory()  # and so in every enclave that is forked from here
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.stack_size(_STACK_BYTES)
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)

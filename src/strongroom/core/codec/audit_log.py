@@ -8,6 +8,7 @@ from the stored bundles, then compares its root with the last checkpoint.
 
 from collections.abc import Iterable, Iterator
 
+from strongroom.core.codec.log_entry import LogEntry
 from strongroom.core.codec.merkle import Tree, TreeHash, tree_hash
 from strongroom.core.codec.tlog import (
     MAX_ENTRY_BYTES,
@@ -20,7 +21,6 @@ from strongroom.core.codec.tlog import (
 )
 from strongroom.core.crypto import SigningKey
 from strongroom.errors import Malformed, NotFound
-from strongroom.management.audit.entry import LogEntry
 
 
 class AuditLog:

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Event logs of trust domains: they lead to the quoted registers, or are refused."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from strongroom.core.rats import HardwareClaims
+from strongroom.errors import Refused
+from strongroom.hardware.tdx.verify import verify
+from tests.hardware.pki import NOW
+from tests.hardware.tdx.forge import (
+    BOOTED,
+    CCEL,
+    RAN,
+    RUN,
+    Event,
+    Forge,
+    run_registers,
+    runtime_log,
+)
+
+
+def run(forge: Forge) -> HardwareClaims:
+    return verify(*forge.made(), NOW)
+
+
+def rule(forge: Forge) -> str:
+    with pytest.raises(Refused) as refused:
+        run(forge)
+    return refused.value.findings[0].rule
+
+
+def ran(log: bytes) -> Forge:
+    return RAN.with_(parts={"runtime_event_log": log})
+
+
+@pytest.mark.parametrize("kind", ["tdx v4", "tdx v5, 1.5", "tdx v5, 1.5 extended"])
+def test_a_log_of_the_boot_leads_to_the_registers(kind: str) -> None:
+    claims = run(BOOTED.with_(kind=kind))
+    assert {each.register for each in claims.events} == {
+        f"rt_mr{index}" for index in range(4)
+    }
+    assert claims.not_proven == run(RAN).not_proven
+
+
+def test_a_log_of_the_guest_leads_to_the_registers() -> None:
+    claims = run(RAN)
+    assert [(each.register, each.rehashed) for each in claims.events] == [
+        ("rt_mr0", False),
+        ("rt_mr3", True),
+        ("rt_mr3", True),
+    ]
+    assert claims.events[1].text == f"app-id {'00' * 20}"
+
+
+def test_without_a_log_nothing_is_said_of_registers() -> None:
+    claims = run(RAN.with_(parts={}))
+    assert claims.events == ()
+    assert any("RTMR" in each for each in claims.not_proven)
+
+
+@pytest.mark.parametrize("index", range(4))
+def test_a_log_of_the_boot_that_leads_elsewhere_is_refused(index: int) -> None:
+    events = tuple(each for each in CCEL.events if each.register != index + 1)
+    shorter = CCEL.with_(events=events)
+    forge = BOOTED.with_(parts={"event_log": shorter.agile()})
+    assert rule(forge) == f"tdx.event_log.rt_mr{index}"
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        RUN[:-1],
+        (*RUN, Event(3, "more")),
+        (RUN[0], RUN[2], RUN[1]),
+        (RUN[0], replace(RUN[1], register=2), RUN[2]),
+        (RUN[0], replace(RUN[1], payload=bytes(19)), RUN[2]),
+    ],
+    ids=["fewer", "more", "order", "register", "payload"],
+)
+def test_a_log_of_the_guest_that_leads_elsewhere_is_refused(
+    events: tuple[Event, ...],
+) -> None:
+    assert rule(ran(runtime_log(events))).startswith("tdx.event_log.rt_mr")
+
+
+def test_a_payload_that_was_not_measured_is_refused() -> None:
+    told = replace(RUN[1], payload=b"another", digest=RUN[1].measured())
+    log = runtime_log((RUN[0], told, RUN[2]))
+    assert rule(ran(log)) == "tdx.event_log.runtime_log"
+
+
+def test_a_short_digest_is_filled_up() -> None:
+    events = (Event(1, "", kind=4, digest=b"\x11" * 32),)
+    forge = RAN.with_(rtmrs=run_registers(events))
+    log = {"runtime_event_log": runtime_log(events)}
+    assert run(forge.with_(parts=log)).events[0].digest == b"\x11" * 32 + bytes(16)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"imr": 4},
+        {"imr": -1},
+        {"imr": True},
+        {"event_type": 1 << 32},
+        {"digest": "00" * 49},
+        {"digest": "no"},
+        {"event": 1},
+        {"event_payload": None},
+    ],
+    ids=str,
+)
+def test_a_row_of_another_form_is_refused(changed: dict[str, object]) -> None:
+    rows = [{**RUN[0].row(), **changed}]
+    log = json.dumps(rows).encode()
+    assert rule(ran(log)) == "tdx.event_log.runtime_log"
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        b"",
+        b"{}",
+        b"[1]",
+        b"[[]]",
+        b"[" * 100_000,
+        b"\xff",
+        json.dumps([RUN[0].row()] * 4097).encode(),
+        b" " * ((4 << 20) + 1),
+    ],
+    ids=["nothing", "map", "number", "list", "deep", "bytes", "many", "long"],
+)
+def test_what_is_no_log_is_refused(log: bytes) -> None:
+    assert rule(ran(log)) == "tdx.event_log.runtime_log"
+
+
+def test_both_logs_must_lead_to_the_registers() -> None:
+    both = {**BOOTED.parts, **RAN.parts}
+    assert rule(RAN.with_(parts=both)).startswith("tdx.event_log.rt_mr")
+    assert rule(BOOTED.with_(parts=both)).startswith("tdx.event_log.rt_mr")
+
+
+@pytest.mark.parametrize("cut", [1, 40, 100])
+def test_a_cut_log_of_the_boot_is_refused(cut: int) -> None:
+    forge = BOOTED.with_(parts={"event_log": CCEL.agile()[:-cut]})
+    assert rule(forge) == "tdx.event_log.log"
