@@ -66,16 +66,22 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="file for the figures")
     options = parser.parse_args()
     found: list[Row] = []
+    turns = max(3, round(options.seconds / TURN_S))
     with tempfile.TemporaryDirectory(prefix="strongroom-channel-") as folder:
-        for suite_id in SUITES:
-            with world_in(Path(folder) / suite_id, suite_id) as world:
-                for row in _rows(world, max(3, round(options.seconds / TURN_S))):
-                    found.append(row)
-                    goal = f"  goal {row.goal}: {row.met}" if row.goal else ""
-                    print(f"{row.name}: {row.value:.4g} {row.unit}{goal}", flush=True)
+        for row in rows(Path(folder), turns):
+            found.append(row)
+            goal = f"  goal {row.goal}: {row.met}" if row.goal else ""
+            print(f"{row.name}: {row.value:.4g} {row.unit}{goal}", flush=True)
     if options.json:
         value = {row.name: {"value": row.value, "runs": row.runs} for row in found}
         options.json.write_text(json.dumps(value, indent=2) + "\n")
+
+
+def rows(folder: Path, turns: int) -> Iterator[Row]:
+    """Measure all rows about channels, `turns` turns of each contender."""
+    for suite_id in SUITES:
+        with world_in(folder / suite_id, suite_id) as world:
+            yield from _rows(world, turns)
 
 
 def _rows(world: World, turns: int) -> Iterator[Row]:

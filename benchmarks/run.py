@@ -18,7 +18,14 @@ sys.path.insert(0, str(ROOT))
 from rich.console import Console  # noqa: E402 - after the path
 from rich.table import Table  # noqa: E402
 
-from benchmarks import enclaves, rooms, sealing, services, storage  # noqa: E402
+from benchmarks import (  # noqa: E402
+    channel,
+    enclaves,
+    rooms,
+    sealing,
+    services,
+    storage,
+)
 from benchmarks.rows import Row  # noqa: E402
 from strongroom.core.crypto import reuse_freed_memory  # noqa: E402
 
@@ -53,11 +60,12 @@ def main() -> int:
 
 def _rows(folder: Path, *, quick: bool) -> Iterator[Row]:
     n = 3 if quick else 7
-    for name in ("enclaves", "sealing", "services", "rooms"):
+    for name in ("enclaves", "sealing", "services", "channel", "rooms"):
         (folder / name).mkdir()
     yield from enclaves.rows(folder / "enclaves", n)
     yield from sealing.rows(folder / "sealing", n)
     yield from services.rows(folder / "services", n)
+    yield from channel.rows(folder / "channel", n)
     yield from storage.rows(n)
     yield from rooms.rows(folder / "rooms", 3, (64 << 20) if quick else (1 << 30))
     yield from _lines()

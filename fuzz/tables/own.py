@@ -30,6 +30,17 @@ OWN: MappingProxyType[str, Target] = MappingProxyType(
         "storage-node": Target(
             "strongroom.services.storage.nodes:Node.parse", max_len=4 * _K
         ),
+        "served-http": Target(
+            "strongroom.application.runtime.http:HttpTalk.feed",
+            max_len=4 * _K,
+            through="fuzz.served:talk",
+            samples="fuzz.served:requests",
+        ),
+        "served-json": Target(
+            "strongroom.application.runtime.door:json_values",
+            max_len=4 * _K,
+            samples="fuzz.served:values",
+        ),
         "cose": Target(
             f"{_CODEC}.cose:Sign1.parse", max_len=4 * _K, samples=f"{_MADE}:envelopes"
         ),

@@ -16,10 +16,11 @@ import pytest
 
 from strongroom.application.sdk.interface import INTERFACES
 from strongroom.application.sdk.outside import OutsideServices
+from strongroom.application.sdk.remote import RemoteServices
 from strongroom.core.codec.bundle import Bundle, EntryPoint, OutputRule, Parameter
 from strongroom.core.codec.log_entry import CATEGORIES, LogEntry
 from strongroom.core.rats import AppraisalPolicy, AppRule, Evidence, not_checked_bytes
-from strongroom.errors import StrongroomError
+from strongroom.errors import Refused, StrongroomError
 from strongroom.management.audit import GateLog, verify_gate_log
 from strongroom.services.attestation import verify_evidence
 from strongroom.services.channel import ChannelAgent
@@ -179,6 +180,24 @@ def test_what_an_app_calls_inside_is_counted_with_its_outcome(room: Room) -> Non
     assert told[("IF-9", "ok")] == "1"
     assert told[("IF-10", "ok")] == "3"
     assert [outcome for name, outcome in told if name == "IF-11"] != ["ok"]
+
+
+def test_what_is_called_in_a_channel_is_counted_too(room: Room) -> None:
+    """The ordinary side carries ciphertext, and the log says what it was."""
+    start = room.log().entries
+    agent = ChannelAgent("intl", os.urandom, lambda *_: None)
+    client = RemoteServices(agent, room.services)
+    client.random(8)
+    with pytest.raises(Refused):
+        client.load("elsewhere", SECRET)
+    client.close()
+    told = {
+        (e.detail["interface"], e.outcome, e.detail.get("rule"))
+        for e in room.since(start)
+        if e.action == "app.call"
+    }
+    assert ("IF-8", "ok", None) in told
+    assert ("IF-7", "refused", "resource.storage") in told
 
 
 def test_no_secret_is_in_any_file_of_the_log(room: Room) -> None:

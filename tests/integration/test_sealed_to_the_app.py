@@ -166,7 +166,7 @@ def test_another_signers_app_does_not_open_it(
     thief = machine.key()
     bundle = machine.bundle(signer=thief)
     with OutsideServices(
-        isolation, machine.policy(machine.provider.signing, thief)
+        isolation, machine.policy(machine.provider.signing.public, thief.public)
     ) as outside:
         outside.create(bundle.to_bytes())
         with pytest.raises(Refused) as refusal:

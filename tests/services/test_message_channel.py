@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from strongroom.core.codec.permits import Caller
 from strongroom.core.crypto import SigningKey, suite
 from strongroom.errors import (
     Conflict,
@@ -232,7 +233,7 @@ def test_only_clients_on_the_list_open_a_channel(suite_id: str) -> None:
     agent = world.agent(friend)
     session, finish, _ = agent.finish(world.service.offer(agent.hello()))
     world.service.finish(session, finish)
-    assert world.service.session(session).client == friend.public.key_id
+    assert world.service.session(session).client == Caller("key", friend.public.key_id)
     for identity in (stranger, None):
         assert rule(lambda: world.open(identity)) == "channel.client"  # noqa: B023
 

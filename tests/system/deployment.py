@@ -121,6 +121,8 @@ def make_bundle(signer: SigningKey, **changes: object) -> Bundle:
         "entry_points": [],
         "files": [entry.to_value() for entry in entries],
         "encrypted": False,
+        "http": "",
+        "callers": [],
     }
     return seal_bundle(Manifest.from_value({**value, **changes}), FILES, signer)
 

@@ -147,7 +147,7 @@ def _broker_starts(host: Bench, journal: Path) -> bool:
         administrator=work.administrator.public,
         roots=work.endorsements.roots,
     )
-    policy = work.policy(work.administrator.signing)
+    policy = work.policy(work.administrator.signing.public)
     with (
         host.connected() as isolation,
         BrokerHost(

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from strongroom.cli import arguments
+from strongroom.cli.calling import add_call
 from strongroom.cli.command import command, noun
 from strongroom.cli.desk import Desk
 from strongroom.cli.output import Block, Facts, Grid, Line
 from strongroom.cli.rows import maps
+from strongroom.cli.serving import add_serve
 from strongroom.cli.views import comma, short, size
 from strongroom.cli.words import say
 from strongroom.errors import Malformed
@@ -18,22 +20,40 @@ from strongroom.errors import Malformed
 if TYPE_CHECKING:
     from strongroom.core.codec.bundle import EntryPoint, Manifest
 
-group, attach = noun("Apps: start one, try it, build, inspect, register, list.")
+group, attach = noun("Apps: start one, try it, build, register; serve one, call it.")
+add_serve(group)
+add_call(group)
 Folder = Annotated[Path, typer.Argument(help="The app's folder.")]
 BundleFile = Annotated[Path, typer.Argument(help="The bundle.")]
 
 
 @command(group, "new")
-def new(desk: Desk, folder: Folder) -> None:
+def new(
+    desk: Desk,
+    folder: Folder,
+    *,
+    service: Annotated[
+        bool,
+        typer.Option("--service", help="An app that serves clients, not tasks."),
+    ] = False,
+) -> None:
     """Write a small example app that runs, to start from."""
-    from strongroom.cli.example import write_example  # noqa: PLC0415
+    from strongroom.cli.example import write_example, write_service  # noqa: PLC0415
 
-    files = write_example(folder)
-    hint = say(
-        "Try it: `strongroom app try {folder} --input records={folder}/.try.csv "
-        "--value column='\"age\"'`.",
-        folder=folder,
-    )
+    if service:
+        files = write_service(folder)
+        hint = say(
+            "Build it: `strongroom app build {folder}`; then run it: "
+            "`strongroom app serve {folder}.bundle`.",
+            folder=folder,
+        )
+    else:
+        files = write_example(folder)
+        hint = say(
+            "Try it: `strongroom app try {folder} --input records={folder}/.try.csv "
+            "--value column='\"age\"'`.",
+            folder=folder,
+        )
     value = {"folder": str(folder), "files": files}
     desk.printer.show(
         value, Facts("App", [("folder", folder), ("files", comma(files))])
@@ -225,6 +245,8 @@ def _value(manifest: "Manifest") -> dict[str, object]:
         "memory_bytes": manifest.memory_bytes,
         "threads": manifest.threads,
         "processes": manifest.processes,
+        "http": manifest.http,
+        "callers": {each.command: list(each.callers) for each in manifest.callers},
         "files": [{"path": f.path, "size": f.size} for f in manifest.files],
         "entry_points": [each.to_value() for each in manifest.entry_points],
     }
@@ -248,6 +270,9 @@ def _show(desk: Desk, manifest: "Manifest", signer: bytes, file: Path) -> None:
         ),
         *(_entry(each) for each in manifest.entry_points),
     ]
+    if manifest.callers:
+        lists = [(each.command, comma(each.callers)) for each in manifest.callers]
+        blocks.append(Grid("Who may call", ("command", "callers"), lists))
     value = {**_value(manifest), "signer": signer, "bundle": str(file)}
     desk.printer.show(value, *blocks)
 

@@ -53,7 +53,7 @@ def manage(
     number = port or urlsplit(url).port or DEFAULT_PORT
     end_on_term()
     if until_stdin_closes:
-        _watch_stdin()
+        watch_stdin()
 
     def ready() -> None:
         done = say(
@@ -89,7 +89,7 @@ def compute(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
     if until_stdin_closes:
-        _watch_stdin()
+        watch_stdin()
 
     def ready() -> None:
         done = say("Compute node: takes work from {url}.", url=url)
@@ -210,7 +210,7 @@ def end_on_term() -> None:
     signal.signal(signal.SIGTERM, end)
 
 
-def _watch_stdin() -> None:
+def watch_stdin() -> None:
     """Tell this process to end once its stdin closes: its parent has gone."""
 
     def watch() -> None:

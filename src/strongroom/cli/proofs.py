@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from strongroom.client.broker import VerifiedBroker
     from strongroom.client.home import PartyPolicy
     from strongroom.client.receipts import VerifiedReceipt
+    from strongroom.core.rats import AppClaims, PlatformClaims
 
 SIMULATED, TPM2 = "simulated", "tpm2"
 
@@ -61,12 +62,30 @@ def broker_checks(
 ) -> list[Check]:
     """Return what was checked of a broker whose appraisal went well."""
     platform, app = verify_evidence(found.evidence, Trust(room.endorsements), now=now)
+    checks = evidence_checks(platform, app, policy.max_platform_age_s, now)
+    if app is None:
+        return checks
+    bound = say("the evidence binds the keys of room {id}", id=short(found.id))
+    return [*checks, Check("keys", bound)]
+
+
+def evidence_checks(
+    platform: "PlatformClaims", app: "AppClaims | None", most: int, now: int
+) -> list[Check]:
+    """Return what was checked of evidence whose appraisal went well.
+
+    Args:
+        platform: of the verified evidence.
+        app: of the same; None for a platform by itself.
+        most: how old platform evidence may be, seconds.
+        now: Unix seconds.
+    """
     grade = grade_of(platform.kind, platform.model)
     kind = f"{platform.kind} ({platform.model})" if platform.model else platform.kind
     age = say(
         "{age} s, at most {most} s are accepted",
         age=max(0, now - platform.issued_at),
-        most=policy.max_platform_age_s,
+        most=most,
     )
     registers = comma(
         [f"{each.name} {short(each.value)}" for each in platform.registers]
@@ -88,9 +107,6 @@ def broker_checks(
         Check("configuration", short(app.config), grade),
         Check("memory", f"{app.memory_bytes} B", "OS"),
         Check("challenge", say("fresh, answered at {time}", time=iso(app.issued_at))),
-        Check(
-            "keys", say("the evidence binds the keys of room {id}", id=short(found.id))
-        ),
     ]
 
 

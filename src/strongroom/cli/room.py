@@ -142,16 +142,25 @@ def verify(
     )
 
 
-def _allow(desk: Desk, kinds: list[str]) -> None:
+def known_kinds(kinds: list[str]) -> list[str]:
+    """Return names of kinds of platform, all of which there are.
+
+    Raises:
+        BadParameter: one that there is not.
+    """
     from strongroom.core.rats import HARDWARE_KINDS, KINDS_BY_NAME  # noqa: PLC0415
 
     unknown = set(kinds) - {*HARDWARE_KINDS, *KINDS_BY_NAME}
     if unknown:
         text = "no kind of platform is called {names}"
         raise usage_error(say(text, names=", ".join(sorted(unknown))))
-    if kinds:
+    return kinds
+
+
+def _allow(desk: Desk, kinds: list[str]) -> None:
+    if known := known_kinds(kinds):
         policy = desk.home.policy()
-        wanted = tuple(dict.fromkeys([*policy.kinds, *kinds]))
+        wanted = tuple(dict.fromkeys([*policy.kinds, *known]))
         desk.home.set_policy(replace(policy, kinds=wanted))
 
 

@@ -12,7 +12,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from strongroom.core.codec.bundle import (
+    ANY_COMMAND,
+    HTTP,
     Bundle,
+    CallerList,
     CodeKey,
     EntryPoint,
     FileEntry,
@@ -21,6 +24,7 @@ from strongroom.core.codec.bundle import (
     Parameter,
     seal_bundle,
 )
+from strongroom.core.codec.permits import OPEN_CHANNEL
 from strongroom.core.crypto import suite
 from strongroom.errors import Malformed, NotFound
 from strongroom.management.keys import Identity
@@ -102,7 +106,7 @@ def read_manifest(
         message = f"{MANIFEST_FILE}: {error}"
         raise Malformed(message) from error
     top = _Table(source, "")
-    app, entries = top.table("app"), top.table("entry")
+    app, entries, callers = (top.table(key) for key in ("app", "entry", "callers"))
     top.end()
     kind = app.text("kind", "task")
     if kind not in ("task", "service"):
@@ -125,9 +129,25 @@ def read_manifest(
         ),
         files=tuple(FileEntry(p, len(d), digest(d)) for p, d in sorted(files.items())),
         encrypted=encrypt,
+        http=app.text("http", ""),
+        callers=tuple(
+            CallerList(name, tuple(map(str, callers.texts(name))))
+            for name in sorted(callers.names())
+        ),
     )
     app.end()
+    _check_callers(manifest)
     return manifest
+
+
+def _check_callers(manifest: Manifest) -> None:
+    """Refuse a list of callers for a command that the app does not have."""
+    entries = {entry.name for entry in manifest.entry_points}
+    known = {*entries, *manifest.interfaces, OPEN_CHANNEL, HTTP, ANY_COMMAND}
+    for each in manifest.callers:
+        if each.command not in known:
+            message = f"{MANIFEST_FILE}: [callers] names {each.command}, no command"
+            raise Malformed(message)
 
 
 def _entry_point(name: str, source: "_Table") -> EntryPoint:

@@ -2,7 +2,8 @@
 """A machine of one's own: a device, an administrator, a monitor, for service apps.
 
 For development, tests and single machines. The administrator's key lives in memory
-and ends with the program; a room (`room init`) keeps it.
+and ends with the program, unless the machine is `kept`; a room (`room init`) keeps it
+under a passphrase.
 """
 
 import os
@@ -15,10 +16,12 @@ from typing import Self
 from strongroom.application.sdk.outside import OutsideServices
 from strongroom.core.codec.launch import LaunchPolicy
 from strongroom.core.codec.signed import sign_record
-from strongroom.core.crypto import SigningKey
+from strongroom.core.crypto import VerifyingKey
 from strongroom.core.rats import Endorsements
 from strongroom.core.rats.stores import BlockStore
+from strongroom.errors import Conflict
 from strongroom.management.keys import Identity
+from strongroom.node.files import write_durably
 from strongroom.node.provision import GATE_LOG, PROGRAM
 from strongroom.node.roots import DEVICE, Root, kind_of, provision
 from strongroom.node.stores import open_store
@@ -35,9 +38,19 @@ class Workbench:
     """
 
     def __init__(
-        self, folder: Path, suite_id: str = "intl", root: Root | None = None
+        self,
+        folder: Path,
+        suite_id: str = "intl",
+        root: Root | None = None,
+        known: tuple[Identity, Endorsements] | None = None,
     ) -> None:
         """Make the device.
+
+        Args:
+            folder: made if there is none.
+            suite_id: of the device.
+            root: what it is; simulated if not given.
+            known: administrator and endorsements of a device that is there.
 
         Raises:
             Conflict: there is one in the folder.
@@ -48,12 +61,40 @@ class Workbench:
         node = folder / "node"
         folder.mkdir(mode=0o700, exist_ok=True)
         node.mkdir(mode=0o700, exist_ok=True)
-        self.administrator = Identity.generate("workbench", suite_id, os.urandom)
         self.provider = Identity.generate("provider", suite_id, os.urandom)
-        roots = provision(self.root, folder, (node,), suite_id, int(time.time()))
-        self.endorsements = Endorsements(roots, ())
+        if known is None:
+            administrator = Identity.generate("workbench", suite_id, os.urandom)
+            roots = provision(self.root, folder, (node,), suite_id, int(time.time()))
+            known = administrator, Endorsements(roots, ())
+        self.administrator, self.endorsements = known
         self._stores: dict[str, BlockStore] = {}
         self._open = ExitStack()
+
+    @classmethod
+    def kept(cls, folder: Path, suite_id: str, root: Root | None = None) -> Self:
+        """Return the machine of a folder; make it if there is none.
+
+        Its administrator's key is kept there too, without a passphrase: whoever has
+        the folder says which apps start.
+
+        Raises:
+            Conflict: the folder's machine is of another suite.
+        """
+        key, roots = folder / "administrator", folder / "endorsements"
+        if not roots.exists():
+            made = cls(folder, suite_id, root)
+            write_durably(key, made.administrator.lock(b"", os.urandom))
+            write_durably(roots, made.endorsements.to_bytes())
+            return made
+        administrator = Identity.unlock(key.read_bytes(), b"")
+        if administrator.public.suite != suite_id:
+            message = (
+                f"the machine in {folder} is of suite {administrator.public.suite}, "
+                f"the app of {suite_id}: give another folder"
+            )
+            raise Conflict(message)
+        endorsements = Endorsements.from_bytes(roots.read_bytes())
+        return cls(folder, suite_id, root, (administrator, endorsements))
 
     def start(self) -> MonitorProcess:
         """Start the monitor; who starts it ends it."""
@@ -72,9 +113,9 @@ class Workbench:
         """Connect to the running monitor."""
         return Isolation.connect(self.folder / "node" / "monitor.sock")
 
-    def policy(self, *signers: SigningKey) -> bytes:
+    def policy(self, *signers: VerifyingKey) -> bytes:
         """Return a launch policy for apps of `signers`, or of the provider."""
-        ids = (each.public.key_id for each in signers or (self.provider.signing,))
+        ids = (each.key_id for each in signers or (self.provider.signing.public,))
         policy = LaunchPolicy(self.suite_id, 1, tuple(ids))
         return sign_record(self.administrator.signing, policy)
 

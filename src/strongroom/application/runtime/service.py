@@ -10,13 +10,15 @@ import importlib
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from strongroom.application.runtime.app import write_files
 from strongroom.application.runtime.values import check_values
 from strongroom.application.sdk import open_bundle
-from strongroom.application.sdk.calls import decode_call, encode_answer
+from strongroom.application.sdk.calls import decode_call, encode_answer, inner_call
 from strongroom.application.sdk.inside import InsideServices
 from strongroom.application.sdk.interface import (
+    CARRIED,
     CONVERSE,
     ENTRIES,
     FIRST_ENTRY,
@@ -24,6 +26,7 @@ from strongroom.application.sdk.interface import (
 )
 from strongroom.core.codec import cbor
 from strongroom.core.codec.bundle import EntryPoint, VerifiedBundle
+from strongroom.core.codec.permits import HOST, Caller, allows_command
 from strongroom.core.rats import Call, ServiceGate
 from strongroom.errors import (
     AppFailed,
@@ -32,6 +35,10 @@ from strongroom.errors import (
     Refused,
     StrongroomError,
 )
+from strongroom.system.monitor.events import outcome_of
+
+if TYPE_CHECKING:
+    from strongroom.application.runtime.door import Door
 
 
 class ServiceEnclave:
@@ -41,6 +48,7 @@ class ServiceEnclave:
         self._gate, self._manifest = gate, bundle.manifest
         self._services = InsideServices(gate, bundle)
         self._files = bundle.files()
+        self._door: Door | None = None
 
     def serve(self) -> None:
         """Lay out the bundle's files, import its functions and answer calls."""
@@ -63,38 +71,62 @@ class ServiceEnclave:
 
     def _outcome(self, call: Call) -> bytes | StrongroomError:
         try:
-            return self._answer(call)
+            return self._gated(call)
         except StrongroomError as error:
             return error
         except MemoryError:
             return LimitReached("the app reached the enclave's limit memory_bytes")
 
-    def _answer(self, call: Call) -> bytes:
-        if call.method in INTERFACES:
-            return self._interface(call)
+    def _gated(self, call: Call) -> bytes:
+        """Answer the ordinary side, and what it carries for others."""
         if call.method == CONVERSE:
             return self._converse(call.payload)
+        if call.method == CARRIED:
+            return self._carried(call.payload)
+        return self._answer(call, HOST)
+
+    def _answer(self, call: Call, caller: Caller) -> bytes:
+        """Answer a call if this caller may make it (SYS-1)."""
+        if call.method in INTERFACES:
+            return self._interface(call, caller)
         if call.method == ENTRIES:
             return encode_answer([each.name for each in self._manifest.entry_points])
         at = call.method - FIRST_ENTRY
         if not 0 <= at < len(self._manifest.entry_points):
             message = f"this app has no method {call.method}"
             raise Malformed(message)
-        return self._entry(self._manifest.entry_points[at], call)
+        entry = self._manifest.entry_points[at]
+        allows_command(self._manifest, entry.name, caller)
+        return self._entry(entry, call)
 
-    def _interface(self, call: Call) -> bytes:
+    def _interface(self, call: Call, caller: Caller) -> bytes:
         row = INTERFACES[call.method]
-        if row.name not in self._manifest.interfaces:
+        try:
+            self._require_offered(row.name, caller)
+        except Refused as error:
+            self._services.tally.note(call.method, *outcome_of(error))
+            raise
+        arguments = decode_call(call.payload, row.takes)
+        return encode_answer(getattr(self._services, row.name)(**arguments))
+
+    def _require_offered(self, name: str, caller: Caller) -> None:
+        if name not in self._manifest.interfaces:
             offered = ", ".join(self._manifest.interfaces) or "none"
             raise Refused.because(
                 rule="interface.offer",
                 owner=f"the app {self._manifest.name}",
                 expected=f"one of the functions that it offers: {offered}",
-                got=row.name,
+                got=name,
                 remedy="Name it under `interfaces` in strongroom.toml, and build anew.",
             )
-        arguments = decode_call(call.payload, row.takes)
-        return encode_answer(getattr(self._services, row.name)(**arguments))
+        allows_command(self._manifest, name, caller)
+
+    def _carried(self, payload: bytes) -> bytes:
+        if self._door is None:
+            from strongroom.application.runtime.door import Door  # noqa: PLC0415 - an extra
+
+            self._door = Door(self._services, self._manifest, self._answer)
+        return self._door.carry(payload)
 
     def _converse(self, payload: bytes) -> bytes:
         """Carry on a channel: its second message opens it, a record is a call in it.
@@ -114,7 +146,8 @@ class ServiceEnclave:
 
     def _spoken(self, session: bytes, record: bytes) -> bytes:
         channels = self._services.channels
-        conversation = channels.session(session).conversation
+        opened = channels.session(session)
+        conversation = opened.conversation
         try:
             said = conversation.receive(record)
         finally:
@@ -123,7 +156,7 @@ class ServiceEnclave:
         if said is None:
             return conversation.close()
         try:
-            answer = [True, self._answer(_inner(said))]
+            answer = [True, self._answer(inner_call(said), opened.client)]
         except StrongroomError as error:
             answer = [False, cbor.encode(error.to_value())]
         return conversation.send(cbor.encode(answer))
@@ -147,13 +180,3 @@ class ServiceEnclave:
         except BaseException as error:
             message = "the app raised an error; run it on data of your own to see it"
             raise AppFailed(message) from error
-
-
-def _inner(said: bytes) -> Call:
-    """Return the call that a record holds; a channel has no channel inside."""
-    match cbor.decode(said):
-        case [int() as method, bytes() as payload] if method != CONVERSE:
-            return Call(method, payload, ())
-        case _:
-            message = "a record holds a method and its payload"
-            raise Malformed(message)

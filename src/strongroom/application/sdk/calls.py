@@ -4,7 +4,9 @@
 from collections.abc import Mapping
 from typing import TypeVar
 
+from strongroom.application.sdk.interface import CARRIED, CONVERSE
 from strongroom.core.codec import cbor
+from strongroom.core.rats import Call
 from strongroom.errors import Malformed
 
 T = TypeVar("T")
@@ -65,3 +67,17 @@ def decode_answer_as(payload: bytes, gives: type[T]) -> T:
         return value
     message = f"the answer is not of type {gives.__name__}"
     raise Malformed(message)
+
+
+def inner_call(said: bytes) -> Call:
+    """Return the call that came in a channel; a channel has no channel inside.
+
+    Raises:
+        Malformed: no method with its payload.
+    """
+    match cbor.decode(said):
+        case [int() as method, bytes() as payload] if method not in {CONVERSE, CARRIED}:
+            return Call(method, payload, ())
+        case _:
+            message = "a record holds a method and its payload"
+            raise Malformed(message)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The fifteen functions as an app in an enclave has them."""
 
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,8 @@ from strongroom.services.sealing import Sealer
 from strongroom.services.storage import Place, ProtectedFiles, Storage
 
 if TYPE_CHECKING:
+    from strongroom.application.sdk.tls_end import TlsEnd
+    from strongroom.services.channel.ra_tls.connection import Endpoint
     from strongroom.services.storage.filesystem import ProtectedFileSystem
 
 _OWNER = "app"
@@ -53,6 +56,7 @@ class InsideServices:
         self._sealer = Sealer(gate, bundle)
         self._open: dict[str, Storage] = {}
         self._peers = LocalPeers(gate, bundle)
+        self._tls: TlsEnd | None = None
         self.channels = ChannelService(
             bundle.manifest.suite, gate.random, self.report, self._peers.admit
         )
@@ -74,8 +78,7 @@ class InsideServices:
     def report(self, nonce: bytes, user_data: bytes = b"") -> bytes:
         """Return evidence of this app and its platform (IF-3)."""
         app = self._gate.report(nonce, user_data)
-        platform = Evidence.from_bytes(self._ask({"ask": "evidence", "nonce": nonce}))
-        return Evidence(platform.kind, platform.platform, app).to_bytes()
+        return replace(self._platform(nonce), app=app).to_bytes()
 
     @tallied
     def verify_report(
@@ -110,6 +113,19 @@ class InsideServices:
     def open_channel(self, hello: bytes) -> bytes:
         """Answer a client's hello with a key that the evidence binds (IF-5)."""
         return self.channels.offer(hello)
+
+    def tls_server(self) -> "Endpoint":
+        """Return this app's end of RA-TLS: its key, its evidence (IF-5).
+
+        Raises:
+            Misconfigured: the extra `tls` is not installed.
+        """
+        if self._tls is None:
+            from strongroom.application.sdk.tls_end import TlsEnd  # noqa: PLC0415 - an extra
+
+            manifest = self._bundle.manifest
+            self._tls = TlsEnd(self._gate, manifest, self._platform, self._peers)
+        return self._tls.endpoint()
 
     @tallied
     def store(self, namespace: str, block: str, data: bytes) -> None:
@@ -266,6 +282,10 @@ class InsideServices:
     ) -> bytes:
         """Return the data that `seal` was given (IF-15); see `Sealer.unseal`."""
         return self._sealer.unseal(sealed, associated_data, approval)
+
+    def _platform(self, nonce: bytes) -> Evidence:
+        """Return evidence of the platform, as the ordinary side brings it."""
+        return Evidence.from_bytes(self._ask({"ask": "evidence", "nonce": nonce}))
 
     def _ask(self, question: dict[str, object]) -> bytes:
         return decode_answer_as(self._gate.ask_host(cbor.encode(question)), bytes)

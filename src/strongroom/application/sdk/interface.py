@@ -17,6 +17,9 @@ CONVERSE: Final = 16
 ENTRIES: Final = 17
 """The method that tells the names of the app's entry points."""
 
+CARRIED: Final = 18
+"""The method that carries the bytes of RA-TLS connections into the app (7.5)."""
+
 FIRST_ENTRY: Final = 32
 """The method number of an app's first entry point; they follow by name."""
 

@@ -7,6 +7,7 @@ monitor's; everything else the app does, if its manifest offers it (7.7).
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
@@ -17,7 +18,7 @@ from strongroom.application.sdk.calls import (
     encode_call,
 )
 from strongroom.application.sdk.host_store import answer_store
-from strongroom.application.sdk.interface import CONVERSE, NUMBERS
+from strongroom.application.sdk.interface import CARRIED, CONVERSE, NUMBERS
 from strongroom.core.codec import cbor
 from strongroom.core.rats import Evidence
 from strongroom.core.rats.stores import BlockStore
@@ -25,6 +26,23 @@ from strongroom.errors import Malformed, NotFound
 from strongroom.services.isolation import Enclave, Isolation
 
 _NAMESPACE = re.compile(r"[^./\\\0][^/\\\0]{0,255}")
+
+
+@dataclass(frozen=True)
+class Carried:
+    """What goes back on a connection.
+
+    Attributes:
+        data: bytes for the client.
+        refused: the rule that ended the connection, or "".
+        more: whether more is to be fetched, with no bytes in.
+        over: whether the connection is to be closed.
+    """
+
+    data: bytes
+    refused: str
+    more: object
+    over: object
 
 
 class OutsideServices(CallingServices):
@@ -81,6 +99,23 @@ class OutsideServices(CallingServices):
         """Pass a message of a channel on, unread, and return the answer (7.5)."""
         payload = encode_call({"session": session, **message})
         return decode_answer_as(self._call(CONVERSE, payload), bytes)
+
+    def carry(self, connection: bytes, data: bytes | None) -> Carried:
+        """Pass bytes of an RA-TLS connection on, unread; None for its end (7.5).
+
+        Args:
+            connection: a name of 16 bytes that the relay chose.
+            data: as they came.
+        """
+        message = {"connection": connection}
+        if data is not None:
+            message["data"] = data
+        match decode_answer_as(self._call(CARRIED, encode_call(message)), dict):
+            case {"data": bytes() as back, "refused": str() as refused, **rest}:
+                return Carried(back, refused, rest.get("more"), rest.get("over"))
+            case _:
+                wrong = "the app answered a connection with something else"
+                raise Malformed(wrong)
 
     def _call(self, method: int, payload: bytes) -> bytes:
         if self._app is None:

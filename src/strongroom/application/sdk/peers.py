@@ -13,12 +13,12 @@ from strongroom.application.sdk.calls import decode_answer_as
 from strongroom.core.codec import cbor
 from strongroom.core.codec.bundle import VerifiedBundle
 from strongroom.core.codec.keys import PublicKey
-from strongroom.core.codec.permits import allows_peer
+from strongroom.core.codec.permits import Caller, allows_peer
 from strongroom.core.crypto import VerifyingKey, constant_time_equal
 from strongroom.core.rats import AppClaims, Evidence, ServiceGate
 from strongroom.errors import Refused, Untrusted
 from strongroom.services.channel.handshake import BOUND_BYTES
-from strongroom.services.channel.who import anyone
+from strongroom.services.channel.who import anyone, introduced, is_introduction
 from strongroom.system.monitor.report import verify_app_evidence
 
 
@@ -38,16 +38,21 @@ class LocalPeers:
         """Return the monitor's word that this app took part in a handshake."""
         return self._gate.report(nonce, heard[:BOUND_BYTES])
 
-    def admit(self, proof: bytes, nonce: bytes, heard: bytes) -> bytes:
-        """Return who opened a channel: an enclave's id, or b"" for an outside client.
+    def admit(self, proof: bytes, nonce: bytes, heard: bytes) -> Caller:
+        """Return who opened a channel: a party, an enclave, or anyone without proof.
 
         Raises:
-            Untrusted: evidence of another device, boot or handshake.
+            Untrusted: a signature or evidence that does not hold, or is of another
+                handshake, device or boot.
             Refused: `resource.peer`.
         """
         if not proof:
             return anyone(proof, nonce, heard)
-        return self._judge(proof, nonce, heard[:BOUND_BYTES]).enclave_id
+        if is_introduction(proof):
+            return introduced(proof, heard)
+        found = self._judge(proof, nonce, heard[:BOUND_BYTES])
+        ours = found.signer == self._gate.platform().signer
+        return Caller("app", found.measurement, found.product if ours else "")
 
     def check(
         self, evidence: bytes, enclave: bytes, bound: tuple[bytes, bytes]

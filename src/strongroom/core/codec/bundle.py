@@ -27,6 +27,13 @@ _SIGNATURE_TYPE = "strongroom/app-signature/v1"
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,63}")
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _FUNCTION = re.compile(r"[A-Za-z_][\w.]{0,127}:[A-Za-z_]\w{0,63}", re.ASCII)
+_CALLER = re.compile(
+    r"host|anyone|(key|tls):[0-9a-f]{64}|app:([0-9a-f]{64,128}|[a-z][a-z0-9-]{0,63})"
+)
+HTTP_COMMANDS = "commands"
+"""`Manifest.http` of an app whose entry points plain HTTP clients may call."""
+HTTP, ANY_COMMAND = "http", "*"
+"""Commands of a list of callers that are no function: the app's own HTTP, and all."""
 
 
 def _require(condition: bool, message: str) -> None:  # noqa: FBT001 - reads as an assertion
@@ -117,15 +124,43 @@ class FileEntry(Record):
 
 
 @dataclass(frozen=True)
+class CallerList(Record):
+    """Who may call one command of a service app (SYS-1); everybody else is refused.
+
+    `command` is an entry point, a function of the interface, "http" for the app's own
+    HTTP, or "*" for every command that has no list. A caller is `host`, the ordinary
+    side of the machine; `anyone`, which excepts a command from "*"; `key:` and the id
+    of a signing key; `tls:` and the SHA-256 of a certificate's SubjectPublicKeyInfo;
+    `app:` and a measurement or a product of the same signer. All hex is lower-case.
+    """
+
+    command: str
+    callers: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        _require(
+            self.command == ANY_COMMAND or bool(_IDENTIFIER.fullmatch(self.command)),
+            "a list of callers is of a command, or of *",
+        )
+        for caller in self.callers:
+            _require(
+                bool(_CALLER.fullmatch(caller)),
+                f"callers of {self.command}: {caller[:80]!r} is not host, anyone, "
+                "key:ID, tls:SHA256 or app:MEASUREMENT, in lower-case hex",
+            )
+
+
+@dataclass(frozen=True)
 class Manifest(Record):
     """What the app is and what it may do (RES-1); its digest measures the app.
 
     `cpu_seconds` bounds the processor time of each process, 0 for no bound;
     `interfaces` are the functions of the unified interface that the ordinary side may
-    call through the app.
+    call through the app. `http` lets plain HTTP clients in: `commands`, or an ASGI
+    application as module:name. `callers` say who may call which command (SYS-1).
     """
 
-    TYPE = "strongroom/manifest/v2"
+    TYPE = "strongroom/manifest/v3"
 
     suite: str
     name: str
@@ -141,6 +176,8 @@ class Manifest(Record):
     entry_points: tuple[EntryPoint, ...]
     files: tuple[FileEntry, ...]
     encrypted: bool
+    http: str = ""
+    callers: tuple[CallerList, ...] = ()
 
     def __post_init__(self) -> None:
         _require(
@@ -155,6 +192,16 @@ class Manifest(Record):
         _require(paths == sorted(set(paths)), "files are sorted and named once")
         names = [entry.name for entry in self.entry_points]
         _require(len(set(names)) == len(names), "two entry points have one name")
+        lists = [each.command for each in self.callers]
+        _require(lists == sorted(set(lists)), "callers are sorted, a list a command")
+        _require(
+            self.http in ("", HTTP_COMMANDS) or bool(_FUNCTION.fullmatch(self.http)),
+            f"http is {HTTP_COMMANDS}, or an application as module:name",
+        )
+        _require(
+            self.kind == "service" or not (self.http or self.callers),
+            "http and callers are for apps of kind service",
+        )
 
     @property
     def measurement(self) -> bytes:

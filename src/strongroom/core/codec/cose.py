@@ -9,6 +9,7 @@ is named beside the algorithm and must agree with it.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Self
 
 from strongroom.core.codec import cbor
@@ -20,6 +21,8 @@ TAG = b"\xd2"
 
 _ALG, _KID, _TYP, _SUITE = 1, 4, 16, -70000
 _PARTS = 4
+_HEADERS, _SHORT_HEADER_BYTES = 256, 512
+"""How many headers are remembered, and how long one may be."""
 
 
 @dataclass(frozen=True)
@@ -97,19 +100,25 @@ def sign1(key: SigningKey, typ: str, payload: bytes, *, aad: bytes = b"") -> byt
         payload: what is signed, inside the envelope.
         aad: what is signed beside it and known to the verifier.
     """
-    protected = cbor.encode(
-        {
-            _ALG: SUITES[key.suite_id].cose_sign_alg,
-            _KID: key.public.key_id,
-            _TYP: typ,
-            _SUITE: key.suite_id,
-        }
-    )
+    protected = _header(key.suite_id, key.public.key_id, typ)
     signature = key.sign(_sig_structure(protected, aad, payload))
     return TAG + cbor.encode([protected, {}, payload, signature])
 
 
+@lru_cache(maxsize=_HEADERS)
+def _header(suite_id: str, key_id: bytes, typ: str) -> bytes:
+    """Return the protected header of what a key signs of one kind."""
+    alg = SUITES[suite_id].cose_sign_alg
+    return cbor.encode({_ALG: alg, _KID: key_id, _TYP: typ, _SUITE: suite_id})
+
+
 def _parse_header(protected: bytes) -> tuple[str, str, bytes]:
+    """Parse a header; a short one that comes again is not parsed again."""
+    parse = _parse_known if len(protected) <= _SHORT_HEADER_BYTES else _parse_any
+    return parse(protected)
+
+
+def _parse_any(protected: bytes) -> tuple[str, str, bytes]:
     header = cbor.decode(protected)
     if not isinstance(header, dict) or set(header) != {_ALG, _KID, _TYP, _SUITE}:
         message = "COSE_Sign1: the protected header is not {alg, kid, typ, suite}"
@@ -127,6 +136,9 @@ def _parse_header(protected: bytes) -> tuple[str, str, bytes]:
         message = "COSE_Sign1: the suite is unknown or alg is not its algorithm"
         raise Malformed(message)
     return typ, row.id, key_id
+
+
+_parse_known = lru_cache(maxsize=_HEADERS)(_parse_any)
 
 
 def _sig_structure(protected: bytes, aad: bytes, payload: bytes) -> bytes:

@@ -1,12 +1,71 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an app's manifest lets it reach beyond itself (RES-1): storage and peers.
+"""What an app's manifest permits: storage, peers (RES-1), and who calls what (SYS-1).
 
-Pure functions over a signed manifest, for whoever serves storage or passes messages
-between apps: call first, serve then. A manifest that names nothing allows nothing.
+Pure functions over a signed manifest, for whoever serves storage, passes messages
+between apps or answers calls: call first, serve then. A manifest that names no storage
+and no peer allows none; a command without a list of callers answers everybody.
 """
 
-from strongroom.core.codec.bundle import Manifest
+from dataclasses import dataclass
+from typing import Literal
+
+from strongroom.core.codec.bundle import ANY_COMMAND, Manifest
 from strongroom.errors import Refused
+
+OPEN_CHANNEL = "open_channel"
+"""The command that only opens a way to be known; "*" does not cover it."""
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who calls a command, as far as was proved.
+
+    Attributes:
+        kind: `host`, the ordinary side of the machine; `anyone`, who has proved
+            nothing; `key`, a party by its signature; `tls`, whoever holds the key of a
+            certificate; `app`, another enclave of the device.
+        id: of the key, SHA-256 of the SPKI, or measurement; empty for the first two.
+        product: of an enclave of the same signer; else empty.
+    """
+
+    kind: Literal["host", "anyone", "key", "tls", "app"]
+    id: bytes = b""
+    product: str = ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What a manifest may call this caller."""
+        if not self.id:
+            return (self.kind,)
+        whole = f"{self.kind}:{self.id.hex()}"
+        return (whole, f"{self.kind}:{self.product}") if self.product else (whole,)
+
+    def __str__(self) -> str:
+        return " or ".join(self.names)
+
+
+HOST, ANYONE = Caller("host"), Caller("anyone")
+
+
+def allows_command(manifest: Manifest, command: str, caller: Caller) -> None:
+    """Let a caller call a command that the manifest gives it (SYS-1).
+
+    Raises:
+        Refused: `command.caller`, the command, or "*", has a list without this caller.
+    """
+    lists = {each.command: each.callers for each in manifest.callers}
+    default = None if command == OPEN_CHANNEL else lists.get(ANY_COMMAND)
+    listed = lists.get(command, default)
+    if listed is None or {*caller.names, ANYONE.kind} & {*listed}:
+        return
+    raise Refused.because(
+        rule="command.caller",
+        owner=f"the app {manifest.name}",
+        expected=f"a caller of {command} that it lists: {_list(listed)}",
+        got=str(caller),
+        remedy=f"Call as one of them, or list this caller for {command} under "
+        "[callers] in strongroom.toml, and build anew.",
+    )
 
 
 def allows_namespace(manifest: Manifest, namespace: str) -> None:

@@ -64,15 +64,17 @@ PROFILES = {
 class Setting:
     """How one end runs TLS.
 
-    `ask` says whether a server asks for a certificate, without which no client gets
-    in. `alpn` are protocols (RFC 7301) in order of preference; a server refuses
-    clients that offer others, and takes those that offer none if "" is among them.
+    `ask` says whether a server asks for a certificate; without one no client gets in,
+    unless it is `optional`. `alpn` are protocols (RFC 7301) in order of preference; a
+    server refuses clients that offer others, and takes those that offer none if "" is
+    among them.
     """
 
     profile: Profile
     is_server: bool
     alpn: tuple[str, ...]
     ask: bool = True
+    optional: bool = False
 
 
 class Credential:
@@ -302,6 +304,8 @@ def _require(what: str, got: str, allowed: tuple[str, ...]) -> None:
 def _asked(setting: Setting) -> int:
     if setting.is_server and not setting.ask:
         return SSL.VERIFY_NONE
+    if setting.is_server and setting.optional:
+        return SSL.VERIFY_PEER
     return SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT
 
 

@@ -234,6 +234,6 @@ def _require_counts(*values: int) -> None:
 
 
 def _require_locks(locks: tuple[str, ...]) -> None:
-    if locks != tuple(name for name in LOCKS if name in locks):
+    if locks != LOCKS and locks != tuple(name for name in LOCKS if name in locks):
         message = "locks are named once, in order, by the names of core.rats.LOCKS"
         raise Malformed(message)

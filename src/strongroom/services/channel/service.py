@@ -5,6 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from strongroom.core.codec.permits import Caller
 from strongroom.core.crypto import KemKey, suite
 from strongroom.errors import LimitReached, NotFound, Untrusted
 from strongroom.services.channel.handshake import (
@@ -39,7 +40,7 @@ class Session:
     """One open channel; `client` says who opened it, as `admit` knows them."""
 
     conversation: Conversation
-    client: bytes
+    client: Caller
 
 
 class ChannelService:

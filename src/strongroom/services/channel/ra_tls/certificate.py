@@ -52,9 +52,13 @@ def certificate_binding(suite_id: str, spki: bytes) -> tuple[bytes, bytes]:
 
 
 def show_enclave(
-    suite_id: str, platform: Evidence, report: Report, validity: tuple[int, int]
+    suite_id: str,
+    platform: Evidence,
+    report: Report,
+    validity: tuple[int, int],
+    key: TlsKey | None = None,
 ) -> Shown:
-    """Return a fresh key with a certificate that holds evidence of both layers.
+    """Return a key with a certificate that holds evidence of both layers.
 
     Args:
         suite_id: of the room.
@@ -62,8 +66,9 @@ def show_enclave(
             make the certificate anew in time. What it says of an app does not count.
         report: asked once now, and once in each connection.
         validity: first and last second of the certificate, Unix time.
+        key: to certify anew; a fresh one if not given.
     """
-    key = TlsKey.generate(suite_id)
+    key = key or TlsKey.generate(suite_id)
     nonce, user_data = certificate_binding(suite_id, key.spki)
     whole = replace(platform, app=report(nonce, user_data))
     wrapper = Wrapper(TWO_LAYER, whole.to_bytes(), EVIDENCE)
@@ -99,6 +104,11 @@ def show_hardware(
 def show_key(suite_id: str, validity: tuple[int, int]) -> Shown:
     """Return a fresh key whose certificate holds no evidence: an ordinary party's."""
     return Shown(_credential(TlsKey.generate(suite_id), validity, None), None)
+
+
+def show_party(suite_id: str, prove: Report, validity: tuple[int, int]) -> Shown:
+    """Return a fresh key, and what signs each connection as a party: `signed_by`."""
+    return replace(show_key(suite_id, validity), report=prove)
 
 
 def certified_evidence(certificate: Certificate) -> bytes:

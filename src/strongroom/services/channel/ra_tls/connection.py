@@ -11,6 +11,7 @@ from enum import Enum
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from strongroom.core.codec.permits import ANYONE
 from strongroom.core.crypto import suite
 from strongroom.core.crypto.tls import (
     PROFILES,
@@ -22,7 +23,7 @@ from strongroom.core.crypto.tls import (
 from strongroom.core.crypto.x509 import Certificate
 from strongroom.errors import Conflict, Malformed, StrongroomError, Tampered, Untrusted
 from strongroom.services.channel.ra_tls.certificate import NONCE_BYTES, Shown
-from strongroom.services.channel.ra_tls.peer import Anybody, Peer
+from strongroom.services.channel.ra_tls.peer import Anybody, Introduced, Peer
 
 if TYPE_CHECKING:
     from strongroom.services.channel.verifying import Verify
@@ -60,10 +61,10 @@ def fresh_binding(
 
 
 class Endpoint:
-    """One end of RA-TLS; makes connections. Made by `client_end` and `server_end`."""
+    """One end of RA-TLS; makes connections. Made by the functions below."""
 
     def __init__(
-        self, setting: Setting, shown: Shown | None, peer: Peer | Anybody
+        self, setting: Setting, shown: Shown | None, peer: Peer | Anybody | Introduced
     ) -> None:
         self.setting, self.shown, self.peer = setting, shown, peer
         self._context = TlsContext(setting, shown.credential if shown else None)
@@ -121,6 +122,23 @@ def server_end(
     return Endpoint(setting, shown, peer)
 
 
+def open_end(
+    suite_id: str, shown: Shown, peer: Introduced, plain_groups: tuple[str, ...] | None
+) -> Endpoint:
+    """Return a server for whoever comes, that learns who it is (SYS-1).
+
+    Args:
+        suite_id: of the room.
+        shown: as `server_end`.
+        peer: says who a client is, from its certificate and word in the connection.
+        plain_groups: as `server_end`, for clients of plain TLS; None lets none in.
+    """
+    profile = _profile(suite_id).also(*(plain_groups or ()))
+    alpn = (ALPN,) if plain_groups is None else (ALPN, HTTP, "")
+    setting = Setting(profile, is_server=True, alpn=alpn, optional=True)
+    return Endpoint(setting, shown, peer)
+
+
 def _profile(suite_id: str) -> Profile:
     return PROFILES[suite(suite_id).id]
 
@@ -134,11 +152,17 @@ class RaTlsConnection:
         self._received = bytearray()
         self._judge: Verify | None = None
         self.peer_certificate: Certificate | None = None
+        self.caller = ANYONE
 
     @property
     def is_open(self) -> bool:
         """Whether bytes of the application may pass: the peer was accepted."""
         return self._stage is _Stage.OPEN
+
+    @property
+    def held_bytes(self) -> int:
+        """How much has come that nobody has taken."""
+        return len(self._received)
 
     @property
     def group(self) -> str:
@@ -226,11 +250,14 @@ class RaTlsConnection:
         peer, suite_id = self._endpoint.peer, self._endpoint.setting.profile.suite_id
         if shown := self._tls.peer_certificate():
             self.peer_certificate = _read(shown)
-        if isinstance(peer, Anybody) and self._tls.alpn != ALPN:
+        if isinstance(peer, Introduced):
+            self.caller = peer.holder(self.peer_certificate)
+        is_open = isinstance(peer, Anybody | Introduced)
+        if is_open and self._tls.alpn != ALPN:
             self._stage = _Stage.OPEN
             return
         self._tls.check_group(PROFILES[suite_id])
-        if not isinstance(peer, Anybody):
+        if not isinstance(peer, Anybody | Introduced):
             self._judge = peer.certificate(suite_id, self._certificate())
         evidence = self._evidence()
         self._tls.write(len(evidence).to_bytes(_LENGTH_BYTES, "big") + evidence)
@@ -257,9 +284,13 @@ class RaTlsConnection:
             return
         evidence = bytes(received[_LENGTH_BYTES:end])
         del received[:end]
+        peer = self._endpoint.peer
+        role = "client" if self._endpoint.setting.is_server else "server"
         if self._judge is not None:
-            role = "client" if self._endpoint.setting.is_server else "server"
             self._judge(evidence, *self._bound(role, self._certificate().spki))
+        elif isinstance(peer, Introduced) and evidence:
+            bound = self._bound(role, self._certificate().spki)
+            self.caller = peer.word(evidence, *bound)
         self._stage = _Stage.OPEN
 
     def _bound(self, role: str, spki: bytes) -> tuple[bytes, bytes]:

@@ -4,12 +4,14 @@
 Each looks twice: at the certificate, and at what the peer says in this connection.
 """
 
+import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from strongroom.core.codec.permits import ANYONE, Caller
 from strongroom.core.crypto import constant_time_equal
 from strongroom.core.crypto.x509 import Certificate
 from strongroom.errors import Malformed, Refused, Stale, Untrusted
@@ -18,8 +20,9 @@ from strongroom.services.channel.ra_tls.certificate import (
     certified_evidence,
 )
 from strongroom.services.channel.verifying import Anybody, Appraiser, Verify
+from strongroom.services.channel.who import Admit
 
-__all__ = ["Anybody", "Enclave", "KnownKey", "Peer"]
+__all__ = ["Anybody", "Enclave", "Introduced", "KnownKey", "Peer"]
 
 MAX_REMEMBERED = 1024
 
@@ -118,6 +121,34 @@ class KnownKey:
                 got="another key",
             )
         return _no_evidence
+
+
+@dataclass(frozen=True)
+class Introduced:
+    """Whoever comes, by what it proves of itself: nothing, a key, a party, an enclave.
+
+    Attributes:
+        admit: says who a client is by its word in the connection, or refuses.
+        clock: Unix seconds.
+    """
+
+    admit: Admit
+    clock: Callable[[], int]
+
+    def holder(self, certificate: Certificate | None) -> Caller:
+        """Return who holds the key of a certificate, which TLS has proved.
+
+        Raises:
+            Stale: `ra-tls.dates`.
+        """
+        if certificate is None:
+            return ANYONE
+        check_dates(certificate, self.clock())
+        return Caller("tls", hashlib.sha256(certificate.spki).digest())
+
+    def word(self, proof: bytes, nonce: bytes, user_data: bytes) -> Caller:
+        """Return who gave its word about this connection; raises as `admit`."""
+        return self.admit(proof, nonce, user_data)
 
 
 def _no_evidence(evidence: bytes, nonce: bytes, user_data: bytes) -> None:
