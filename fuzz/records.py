@@ -9,6 +9,7 @@ is what fuzzing is for.
 from collections.abc import Callable, Iterator
 from dataclasses import fields
 from importlib import import_module
+from inspect import isabstract
 from pkgutil import walk_packages
 from types import UnionType
 from typing import Literal, Union, get_args, get_origin, get_type_hints
@@ -79,6 +80,7 @@ def _all() -> tuple[type[Record], ...]:
     while new:
         new = {each for above in new for each in above.__subclasses__()} - found
         found |= new
+    found = {each for each in found if not isabstract(each)}
     return tuple(sorted(found, key=lambda each: (each.__module__, each.__name__)))
 
 

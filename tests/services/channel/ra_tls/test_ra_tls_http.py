@@ -5,6 +5,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+import time
 
 import httpx
 import pytest
@@ -192,6 +193,13 @@ def curl(port: int, *more: str) -> "subprocess.CompletedProcess[bytes]":
     )
 
 
+def wait_for(errors: list[StrongroomError]) -> None:
+    """Return once the server's thread has said what was refused, at most 10 s later."""
+    end = time.monotonic() + 10
+    while not errors and time.monotonic() < end:
+        time.sleep(0.01)
+
+
 @needs_curl
 def test_curl_talks_to_an_enclave_that_serves_anybody(
     tmp_path_factory: pytest.TempPathFactory,
@@ -204,6 +212,7 @@ def test_curl_talks_to_an_enclave_that_serves_anybody(
             posted = curl(port, "-k", "--data-binary", "abc")
             assert posted.stdout == b"ABC"
             assert curl(port).returncode == 60  # without -k it does not believe it
+            wait_for(errors)
         assert [error.findings[0].rule for error in errors] == ["tls.handshake"]
 
 
@@ -211,6 +220,7 @@ def test_curl_talks_to_an_enclave_that_serves_anybody(
 def test_curl_does_not_get_into_a_server_that_asks_who_comes(world: World) -> None:
     with serving(server(world, accepts_enclave(world))) as (port, errors):
         assert curl(port, "-k").returncode != 0
+        wait_for(errors)
     assert errors
 
 
