@@ -122,7 +122,7 @@ class KeyRing(RestingShelf):
         """Have every change saved from now on, before whoever made it is answered.
 
         A key that could not be saved is not made. Numbers of messages are rounded up
-        to what may have been counted since the last saving.
+        to what the last saving stands for (`count_message`).
 
         Args:
             save: takes an export and returns once it is durable. The place must give
