@@ -168,7 +168,7 @@ class KeyRing(RestingShelf):
         with self._lock:
             version = 1 if source == ROOT else self.info(source).newest.number
             origin = Source(source, version, salt)
-            self._require_not_shredded(spec, origin)
+            self._require_not_shredded(spec, origin, 1)
             key = self._derived_key(spec, row, origin, 1)
             return self._new(spec, row, key, "derived", origin)
 
@@ -202,7 +202,8 @@ class KeyRing(RestingShelf):
 
         Raises:
             NotFound: no such key.
-            Refused: it is shredded, or was agreed on with somebody else.
+            Refused: it is shredded, or was agreed on with somebody else; or the next
+                version was shredded under another handle of the same derivation.
             LimitReached: the ring is full.
         """
         with self._lock:
@@ -211,6 +212,7 @@ class KeyRing(RestingShelf):
             last, number = info.newest, info.newest.number + 1
             origin: Origin = "generated"
             if last.source is not None:
+                self._require_not_shredded(info.spec, last.source, number)
                 key = self._derived_key(info.spec, row, last.source, number)
                 origin = "derived"
             elif last.origin == "derived":
@@ -246,11 +248,12 @@ class KeyRing(RestingShelf):
             self._keys[info.id] = self._wipe(info, {version})
             self._changed()
 
-    def _require_not_shredded(self, spec: KeySpec, source: Source) -> None:
+    def _require_not_shredded(self, spec: KeySpec, source: Source, number: int) -> None:
         for info in (*self._keys.values(), *self._shredded.values()):
-            first = info.versions[0]
-            if first.shredded and first.source == source and info.spec == spec:
-                raise refusals.shredded(info, first.number)
+            for version in info.versions if info.spec == spec else ():
+                same = version.number == number and version.source == source
+                if same and version.shredded:
+                    raise refusals.shredded(info, number)
 
     def _random_key(self, row: Algorithm) -> SecretBuffer:
         with SecretBuffer(row.draw_bytes) as drawn:
