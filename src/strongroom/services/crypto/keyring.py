@@ -148,7 +148,8 @@ class KeyRing(RestingShelf):
         """
         spec = KeySpec(purpose, algorithm, label, extractable)
         row = self.policy.require(spec)
-        return self._new(spec, row, self._random_key(row), "generated")
+        key, handle = self._random_key(row)
+        return self._new(spec, row, key, "generated", handle=handle)
 
     def derive(self, spec: KeySpec, source: Handle = ROOT, salt: bytes = b"") -> Handle:
         """Make a key from the app root key, or from a key that is there to derive.
@@ -218,7 +219,7 @@ class KeyRing(RestingShelf):
             elif last.origin == "derived":
                 raise refusals.no_rotation(info, "which was agreed on with a peer")
             else:
-                key = self._random_key(row)
+                key, _ = self._random_key(row)
             version = self._version(number, row, key, origin, last.source)
             versions = (*info.versions, version)
             self._add(replace(info, versions=versions), number, key)
@@ -255,10 +256,12 @@ class KeyRing(RestingShelf):
                 if same and version.shredded:
                     raise refusals.shredded(info, number)
 
-    def _random_key(self, row: Algorithm) -> SecretBuffer:
-        with SecretBuffer(row.draw_bytes) as drawn:
+    def _random_key(self, row: Algorithm) -> tuple[SecretBuffer, Handle]:
+        """Draw a key and a handle for it, at once: a device may be far away."""
+        with SecretBuffer(row.draw_bytes + HANDLE_BYTES) as drawn:
             self.entropy.fill(drawn)
-            return made(row, drawn)
+            handle = bytes(drawn.view[row.draw_bytes :])
+            return made(row, drawn.view[: row.draw_bytes]), handle
 
     def _derived_key(
         self, spec: KeySpec, row: Algorithm, source: Source, number: int
@@ -280,9 +283,12 @@ class KeyRing(RestingShelf):
         key: SecretBuffer,
         origin: Origin,
         source: Source | None = None,
+        *,
+        handle: Handle = b"",
     ) -> Handle:
         version = self._version(1, row, key, origin, source)
-        info = KeyInfo(self.entropy.bytes(HANDLE_BYTES), spec, (version,))
+        handle = handle or self.entropy.bytes(HANDLE_BYTES)
+        info = KeyInfo(handle, spec, (version,))
         with self._lock:
             self._add(info, version.number, key)
         return info.id
