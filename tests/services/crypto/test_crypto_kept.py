@@ -115,6 +115,25 @@ def test_a_key_is_wiped_even_where_that_cannot_be_saved(
         crypto.encrypt(kept, handle, b"data")
 
 
+@pytest.mark.parametrize("version", [None, 1])
+def test_a_shredding_that_could_not_be_saved_is_done_by_asking_again(
+    kept: KeyRing, place: Place, root: SecretBuffer, version: int | None
+) -> None:
+    handle = kept.generate("encrypt", "sm4-gcm", "k")
+    sealed = crypto.encrypt(kept, handle, b"data")
+    kept.rotate(handle)
+    place.is_full = True
+    for _ in range(2):
+        with pytest.raises(Unavailable):
+            kept.shred(handle, version)
+    place.is_full = False
+    kept.shred(handle, version)
+    with pytest.raises(Refused, match="shredded"):
+        kept.shred(handle, version)
+    with place.again(root) as again, pytest.raises(Refused, match="shredded"):
+        crypto.decrypt(again, handle, sealed)
+
+
 def test_after_a_crash_a_key_has_encrypted_at_least_what_it_had(
     kept: KeyRing, place: Place, root: SecretBuffer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

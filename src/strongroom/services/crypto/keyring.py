@@ -68,6 +68,7 @@ class KeyRing(RestingShelf):
         self.entropy: Entropy = entropy or Generator()
         self._clock = clock
         self._counter = 0
+        self._unsaved: set[tuple[Handle, int | None]] = set()
 
     @classmethod
     def restore(
@@ -228,26 +229,33 @@ class KeyRing(RestingShelf):
     def shred(self, handle: Handle, version: int | None = None) -> None:
         """Wipe a key, or one old version of it, for good.
 
+        Where a ring is kept and that could not be saved, the bytes are gone from here
+        and not from the place: ask again until it is saved.
+
         Raises:
             NotFound: no such key or version.
             Refused: it is shredded already.
             Conflict: `version` is the one in use.
         """
         with self._lock:
-            info = self._present(handle)
-            if version is None:
-                gone = self._wipe(info, {each.number for each in info.versions})
-                self._remember(replace(gone, shredded=True))
-                self._changed()
-                return
-            chosen = version_of(info, version)
-            if chosen.shredded:
-                raise refusals.shredded(info, version)
-            if chosen is info.newest:
-                message = "the version in use is not shredded alone: rotate first"
-                raise Conflict(message)
-            self._keys[info.id] = self._wipe(info, {version})
+            if (handle, version) not in self._unsaved:
+                self._shred(self._present(handle), version)
+            self._unsaved.add((handle, version))
             self._changed()
+            self._unsaved.remove((handle, version))
+
+    def _shred(self, info: KeyInfo, version: int | None) -> None:
+        if version is None:
+            gone = self._wipe(info, {each.number for each in info.versions})
+            self._remember(replace(gone, shredded=True))
+            return
+        chosen = version_of(info, version)
+        if chosen.shredded:
+            raise refusals.shredded(info, version)
+        if chosen is info.newest:
+            message = "the version in use is not shredded alone: rotate first"
+            raise Conflict(message)
+        self._keys[info.id] = self._wipe(info, {version})
 
     def _require_not_shredded(self, spec: KeySpec, source: Source, number: int) -> None:
         for info in (*self._keys.values(), *self._shredded.values()):
