@@ -113,7 +113,8 @@ def agree_sm2(  # noqa: PLR0913 - the inputs of the standard
         identity: the own ID.
 
     Raises:
-        Malformed: the peer's keys are not points, or both handles are one key.
+        Malformed: the peer's keys are not points or cancel out, or both handles are
+            one key.
         NotFound: no such key.
         Refused: a handle is not an SM2 key to agree with, or is shredded.
     """
