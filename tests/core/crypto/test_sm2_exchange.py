@@ -121,3 +121,15 @@ def test_points_off_the_curve_and_long_ids_are_refused() -> None:
     ):
         with pytest.raises(Malformed):
             Party(public, ephemeral, identity)
+
+
+def test_a_peer_whose_two_keys_cancel_out_is_refused_as_such() -> None:
+    """P = -[x*]R: nobody needs to know a private number for that, and V is zero."""
+    order = 0xFFFFFFFEFFFFFFFFFFFFFFFFFFFFFFFF7203DF6B21C6052B53BBF40939D54123
+    low = int.from_bytes(sm2key.public_from_seed(R_B)[17:33], "big") % 2**127
+    cancelling = -(2**127 + low) * (int.from_bytes(R_B, "big") + 1) % order
+    peer = party(number(f"{cancelling:x}"), R_B)
+    key = bytearray(16)
+    with pytest.raises(Malformed, match="cancel"):
+        exchange_into(D_A, R_A, peer, initiator=True, out=memoryview(key))
+    assert not any(key)

@@ -138,3 +138,10 @@ def test_a_quote_that_is_cut_or_grown_is_malformed(kind: str) -> None:
     for data in (*(quote[:n] for n in range(0, len(quote), 37)), quote + b"\0"):
         with pytest.raises(Malformed):
             verify_hardware(HardwareEvidence(made.tee, {"quote": data}), trust, now=NOW)
+
+
+@each_kind
+@pytest.mark.parametrize("chain", ["root", "root platform", "root root"])
+def test_the_root_itself_is_no_pck(kind: str, chain: str) -> None:
+    refused = rule(world(kind, chain=chain))
+    assert refused == f"{world(kind).tee}.chain.pck"

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Key agreement between two rings: the same key, bound to both sides, used once."""
 
+import threading
+
 import pytest
 
 from strongroom.errors import Malformed, Refused, Tampered
@@ -104,6 +106,32 @@ def test_sm2_gives_both_sides_one_key_and_confirms_it(make_ring: MakeRing) -> No
     assert tag_under(a.ring, key_a, "hmac-sm3") == tag_under(b.ring, key_b, "hmac-sm3")
     with pytest.raises(Refused, match="shredded"):
         a.agree(shown_b, initiator=True)
+
+
+def test_a_passing_key_serves_one_of_two_threads(
+    make_ring: MakeRing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b = Side(make_ring(), b"ALICE"), Side(make_ring(), b"BOB")
+    shown, shred, outcomes = b.shown, KeyRing.shred, list[object]()
+
+    def second() -> None:
+        try:
+            outcomes.append(a.agree(shown, initiator=True))
+        except Refused as error:
+            outcomes.append(error)
+
+    other = threading.Thread(target=second)
+
+    def shred_late(ring: KeyRing, handle: Handle) -> None:
+        monkeypatch.setattr(KeyRing, "shred", shred)
+        other.start()
+        other.join(0.3)
+        ring.shred(handle)
+
+    monkeypatch.setattr(KeyRing, "shred", shred_late)
+    a.agree(shown, initiator=True)
+    other.join()
+    assert [type(each) for each in outcomes] == [Refused]
 
 
 def test_a_wrong_confirmation_shreds_the_key(make_ring: MakeRing) -> None:

@@ -93,3 +93,15 @@ def test_a_salt_has_a_limit(ring: KeyRing) -> None:
 def test_a_root_of_another_length() -> None:
     with SecretBuffer(31) as short, pytest.raises(Malformed, match="root"):
         KeyRing(short, Policy("sm"), clock=int)
+
+
+def test_a_shredded_version_is_not_reached_by_rotating_a_twin(ring: KeyRing) -> None:
+    spec = KeySpec("encrypt", "sm4-gcm", "k")
+    one, twin = ring.derive(spec), ring.derive(spec)
+    for _ in range(2):
+        ring.rotate(one)
+    ring.shred(one, 2)
+    with pytest.raises(Refused) as caught:
+        ring.rotate(twin)
+    assert caught.value.findings[0].rule == "crypto.shredded"
+    assert ring.info(twin).newest.number == 1

@@ -115,6 +115,25 @@ def test_a_key_is_wiped_even_where_that_cannot_be_saved(
         crypto.encrypt(kept, handle, b"data")
 
 
+@pytest.mark.parametrize("version", [None, 1])
+def test_a_shredding_that_could_not_be_saved_is_done_by_asking_again(
+    kept: KeyRing, place: Place, root: SecretBuffer, version: int | None
+) -> None:
+    handle = kept.generate("encrypt", "sm4-gcm", "k")
+    sealed = crypto.encrypt(kept, handle, b"data")
+    kept.rotate(handle)
+    place.is_full = True
+    for _ in range(2):
+        with pytest.raises(Unavailable):
+            kept.shred(handle, version)
+    place.is_full = False
+    kept.shred(handle, version)
+    with pytest.raises(Refused, match="shredded"):
+        kept.shred(handle, version)
+    with place.again(root) as again, pytest.raises(Refused, match="shredded"):
+        crypto.decrypt(again, handle, sealed)
+
+
 def test_after_a_crash_a_key_has_encrypted_at_least_what_it_had(
     kept: KeyRing, place: Place, root: SecretBuffer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -127,6 +146,36 @@ def test_after_a_crash_a_key_has_encrypted_at_least_what_it_had(
         assert again.info(handle).newest.messages == 8
         with pytest.raises(LimitReached, match="rotate"):
             crypto.encrypt(again, handle, b"data")
+
+
+def test_crash_after_crash_a_key_encrypts_no_more_than_its_limit(
+    kept: KeyRing, place: Place, root: SecretBuffer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shelf, "COUNTED_AT_ONCE", 4)
+    monkeypatch.setattr(ciphers, "MAX_MESSAGES", 16)
+    handle = kept.generate("encrypt", "sm4-gcm", "k")
+    messages = 0
+    with pytest.raises(LimitReached):  # noqa: PT012 - each life is a short one
+        while messages <= 16:
+            with place.again(root) as again:
+                for _ in range(3):
+                    crypto.encrypt(again, handle, b"data")
+                    messages += 1
+    assert 0 < messages <= 16
+
+
+def test_a_message_that_could_not_be_counted_is_not_encrypted(
+    kept: KeyRing, place: Place
+) -> None:
+    handle = kept.generate("encrypt", "sm4-gcm", "k")
+    place.is_full = True
+    for _ in range(2):
+        with pytest.raises(Unavailable):
+            crypto.encrypt(kept, handle, b"data")
+    assert kept.info(handle).newest.messages == 0
+    place.is_full = False
+    crypto.encrypt(kept, handle, b"data")
+    assert kept.info(handle).newest.messages == 1
 
 
 def test_keeping_begins_when_it_is_asked_for(make_ring: MakeRing, place: Place) -> None:

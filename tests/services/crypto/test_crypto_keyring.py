@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The key ring: one purpose a key, rotation, shredding, derivation, origin."""
 
+import os
 from itertools import product
 
 import pytest
@@ -17,6 +18,7 @@ from strongroom.errors import (
 from strongroom.services import crypto
 from strongroom.services.crypto import (
     ALGORITHMS,
+    HANDLE_BYTES,
     ROOT,
     Handle,
     KeyRing,
@@ -25,6 +27,7 @@ from strongroom.services.crypto import (
 )
 from strongroom.services.crypto.records import Purpose
 from tests.services.crypto.ring_world import (
+    NOW,
     PURPOSES,
     MakeRing,
     Use,
@@ -229,3 +232,32 @@ def test_every_error_is_one_of_ours(ring: KeyRing) -> None:
         handle = ring.generate("encrypt", "sm4-gcm", "k")
         with pytest.raises(StrongroomError):
             crypto.decrypt(ring, handle, bad)
+
+
+class Counted:
+    """Entropy of the kernel; counts how often it is asked."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def bytes(self, n: int) -> bytes:
+        """Return random bytes."""
+        self.asked += 1
+        return os.urandom(n)
+
+    def fill(self, secret: SecretBuffer) -> None:
+        """Fill `secret`."""
+        self.asked += 1
+        secret.fill_random()
+
+
+@pytest.mark.parametrize("algorithm", Policy("intl").allowed)
+def test_a_key_and_its_handle_are_drawn_at_once(
+    root: SecretBuffer, algorithm: str
+) -> None:
+    entropy = Counted()
+    purpose = ALGORITHMS[algorithm].purposes[0]
+    with KeyRing(root, Policy("intl"), clock=lambda: NOW, entropy=entropy) as ring:
+        handles = {ring.generate(purpose, algorithm, "k") for _ in range(3)}
+        assert entropy.asked == len(handles) == 3
+        assert {len(each) for each in handles} == {HANDLE_BYTES}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from strongroom.core.codec import cbor
 from strongroom.core.crypto import SecretBuffer
 from strongroom.errors import (
     LimitReached,
@@ -32,6 +33,7 @@ from strongroom.services.crypto import (
     UnauthenticatedCiphertext,
     WrappedKey,
     ciphers,
+    wrapping,
 )
 from strongroom.services.crypto.kinds import Cipher, Mac, Signing
 from tests.services.crypto.ring_world import ENVELOPE, NOW, MakeRing
@@ -496,3 +498,27 @@ def test_every_parser_is_total(root: SecretBuffer, noise: bytes) -> None:
                 attempt()
         with suppress(Malformed):
             crypto.decrypt_unauthenticated(ring, legacy, bare.to_bytes())
+
+
+@pytest.mark.parametrize("suite_id", ["sm", "intl"])
+def test_an_envelope_of_megabytes_takes_no_secret_memory(
+    make_ring: MakeRing, suite_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ring = make_ring(suite_id, imports="test")
+    under = ring.generate("wrap", ENVELOPE[suite_id], "w")
+    public, spec = ring.public(under), KeySpec("mac", MAC[suite_id], "k")
+    named = b"", 0, public.algorithm
+    bound = cbor.encode([WrappedKey.TYPE, *named, spec.to_value()])
+    body = crypto.seal_envelope(ring, public, bytes(1 << 20), bound)
+    whole = WrappedKey(*named, spec=spec, nonce=b"", body=body).to_bytes()
+    taken: list[int] = []
+
+    class Watched(SecretBuffer):
+        def __init__(self, size: int) -> None:
+            taken.append(size)
+            super().__init__(size)
+
+    monkeypatch.setattr(wrapping, "SecretBuffer", Watched)
+    with pytest.raises(Tampered):
+        crypto.unwrap(ring, under, whole)
+    assert taken == []

@@ -6,6 +6,9 @@ a place of its own that `store` and `load` do not reach: saved at every change a
 taken up again after a restart. Rollback of it is refused as that of all storage.
 """
 
+import time
+from collections.abc import Callable
+
 from strongroom.core.codec.keys import PublicKey as PartyKey
 from strongroom.core.crypto import SecretBuffer
 from strongroom.core.rats import ServiceGate
@@ -36,6 +39,24 @@ class GateEntropy:
         secret.view[:] = self._gate.random(len(secret))
 
 
+def within_a_second(clock: Callable[[], int]) -> Callable[[], int]:
+    """Return `clock`, asked again a second later at the earliest.
+
+    It tells when keys were made, in seconds, and is far away: over the gate.
+    """
+    asked, said = float("-inf"), 0
+
+    def now() -> int:
+        nonlocal asked, said
+        # also counts while the machine is suspended
+        moment = time.clock_gettime(time.CLOCK_BOOTTIME)
+        if moment - asked >= 1:
+            asked, said = moment, clock()
+        return said
+
+    return now
+
+
 def open_keys(gate: ServiceGate, suite_id: str, kept: Storage | None) -> KeyRing:
     """Return the ring of this app, empty unless it was kept before.
 
@@ -47,16 +68,16 @@ def open_keys(gate: ServiceGate, suite_id: str, kept: Storage | None) -> KeyRing
     """
     data = _kept(kept)
     root, policy = gate.sealing_key(_LABEL), Policy(suite_id)
-    entropy = GateEntropy(gate)
+    entropy, clock = GateEntropy(gate), within_a_second(gate.now)
     if data is None:
-        ring = KeyRing(root, policy, clock=gate.now, entropy=entropy)
+        ring = KeyRing(root, policy, clock=clock, entropy=entropy)
     else:
         ring = KeyRing.restore(
             data,
             root,
             policy,
             counter=counter_of(data),  # the storage knows the newest
-            clock=gate.now,
+            clock=clock,
             entropy=entropy,
         )
     if kept is not None:

@@ -50,7 +50,7 @@ class Party:
     identity: bytes = SIGNER_ID
 
     def __post_init__(self) -> None:
-        """Refuse points off the curve (steps A5, B3) and IDs that ENTL cannot count."""
+        """Refuse points off the curve (steps A6, B5) and IDs that ENTL cannot count."""
         points.check_sm2(self.public)
         points.check_sm2(self.ephemeral)
         if len(self.identity) > MAX_SIGNER_ID_BYTES:
@@ -86,8 +86,9 @@ def exchange_into(
         out: the key, of the length that both sides agreed on.
 
     Raises:
-        Malformed: a key or an ID of the peer is none.
-        Misconfigured: libcrypto cannot do it, or V is the point at infinity.
+        Malformed: a key or an ID of the peer is none, or its two keys make V the
+            point at infinity (steps A7, B6).
+        Misconfigured: libcrypto cannot do it.
     """
     own = Party(public_from_seed(seed), public_from_seed(ephemeral_seed), identity)
     a, b = (own, peer) if initiator else (peer, own)
@@ -128,6 +129,12 @@ def _agreed_point(
                 and _load(add, peer.ephemeral)
                 and _multiply(add, add, x_peer)
                 and library.EC_POINT_add(group, q, q, add, None) == 1
+            )
+            if done and library.EC_POINT_is_at_infinity(group, q):
+                message = "the peer's two keys cancel out: V is the point at infinity"
+                raise Malformed(message)
+            done = (
+                done
                 and _multiply(turned, q, x_own)
                 and _multiply(v, q, d)
                 and _multiply(add, turned, r)
@@ -150,7 +157,7 @@ def _agreed_point(
 
 
 def _short(party: Party) -> bytes:
-    """Return 2^127 + (x mod 2^127) of the ephemeral point (steps A4, A6)."""
+    """Return 2^127 + (x mod 2^127) of the ephemeral point (steps A4, A6, B3, B5)."""
     low = bytearray(party.ephemeral[1 + _HALF // 2 : 1 + _HALF])
     low[0] |= 0x80
     return bytes(low)

@@ -26,6 +26,9 @@ _PLATFORM = b"Platform"
 _SIGNER = b"SGX TCB Signing"
 """In the name of the one kind of certificate whose key signs Intel's documents."""
 
+_ISSUED = 2
+"""A path of fewer certificates has nobody who issued the first."""
+
 _ROOT_LIST = "root_ca_crl"
 _LISTS = ("pck_crl", _ROOT_LIST)
 
@@ -102,6 +105,14 @@ def pck_of(kind: str, chain: bytes, trust: Trust, now: int) -> Pck:
     def make() -> Verified[Pck]:
         leaf, *pool = read_chain(trust, chain.rstrip(b"\0"))
         path = verify_path(kind, "pck", leaf, pool, trust, now)
+        if len(path.certificates) < _ISSUED:
+            raise refuse(
+                kind,
+                "chain",
+                "pck",
+                expected="a certificate that an authority issued for a platform",
+                got=f"{leaf.name}, which is a trust anchor itself",
+            )
         lists = [each for role in _LISTS for each in _lists(kind, role, trust)]
         window = check_revocation(kind, "pck", path, lists, now, required=True)
         by_platform = _PLATFORM in path.certificates[1].subject

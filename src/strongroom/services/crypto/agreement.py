@@ -113,37 +113,41 @@ def agree_sm2(  # noqa: PLR0913 - the inputs of the standard
         identity: the own ID.
 
     Raises:
-        Malformed: the peer's keys are not points, or both handles are one key.
+        Malformed: the peer's keys are not points or cancel out, or both handles are
+            one key.
         NotFound: no such key.
         Refused: a handle is not an SM2 key to agree with, or is shredded.
     """
     if handle == ephemeral:
         message = "an exchange takes a lasting key and another one that is used once"
         raise Malformed(message)
-    with ring.lend(handle, "agree") as own, ring.lend(ephemeral, "agree") as once:
-        row = own.row
-        for lent in (own, once):
-            if not isinstance(lent.row, Sm2Exchange):
-                raise refusals.wrong_algorithm(lent.info, "a key of the SM2 exchange")
-        for public in (peer.public, peer.ephemeral):
-            _require_algorithm(row, public)
-        spec, gives = _agreed_spec(ring, row, label)
-        other = Party(peer.public.raw, peer.ephemeral.raw, peer.identity)
-        key = SecretBuffer(gives.key_bytes)
-        try:
-            confirmation = exchange_into(
-                own.key,
-                once.key,
-                other,
-                identity=identity,
-                initiator=initiator,
-                out=key.view,
-            )
-        except BaseException:
-            key.close()
-            raise
-        agreed = ring.agreed(spec, key)
-    ring.shred(ephemeral)
+    with ring.lend(handle, "agree") as own:  # nobody else gets at the keys meanwhile
+        with ring.lend(ephemeral, "agree") as once:
+            row = own.row
+            for lent in (own, once):
+                if not isinstance(lent.row, Sm2Exchange):
+                    raise refusals.wrong_algorithm(
+                        lent.info, "a key of the SM2 exchange"
+                    )
+            for public in (peer.public, peer.ephemeral):
+                _require_algorithm(row, public)
+            spec, gives = _agreed_spec(ring, row, label)
+            other = Party(peer.public.raw, peer.ephemeral.raw, peer.identity)
+            key = SecretBuffer(gives.key_bytes)
+            try:
+                confirmation = exchange_into(
+                    own.key,
+                    once.key,
+                    other,
+                    identity=identity,
+                    initiator=initiator,
+                    out=key.view,
+                )
+            except BaseException:
+                key.close()
+                raise
+            agreed = ring.agreed(spec, key)
+        ring.shred(ephemeral)
     return Agreed(agreed, confirmation.send, confirmation.expect)
 
 

@@ -30,7 +30,7 @@ def derive_key(
     info = cbor.encode([_KEY, spec.to_value(), version, row.draw_bytes])
     with SecretBuffer(row.draw_bytes) as drawn:
         hashing.hkdf_into(root, salt=salt, info=info, out=drawn.view)
-        return made(row, drawn)
+        return made(row, drawn.view)
 
 
 def keyring_key(
@@ -43,11 +43,11 @@ def keyring_key(
     return key
 
 
-def made(row: Algorithm, drawn: SecretBuffer) -> SecretBuffer:
-    """Return the key that `drawn`, uniform bytes, make; the caller closes both."""
+def made(row: Algorithm, drawn: memoryview) -> SecretBuffer:
+    """Return the key that `drawn`, uniform bytes, make; the caller closes it."""
     key = SecretBuffer(row.key_bytes)
     try:
-        row.make(drawn.view, key.view)
+        row.make(drawn, key.view)
     except BaseException:
         key.close()
         raise

@@ -68,6 +68,7 @@ class KeyRing(RestingShelf):
         self.entropy: Entropy = entropy or Generator()
         self._clock = clock
         self._counter = 0
+        self._unsaved: set[tuple[Handle, int | None]] = set()
 
     @classmethod
     def restore(
@@ -122,7 +123,7 @@ class KeyRing(RestingShelf):
         """Have every change saved from now on, before whoever made it is answered.
 
         A key that could not be saved is not made. Numbers of messages are rounded up
-        to what may have been counted since the last saving.
+        to what the last saving stands for (`count_message`).
 
         Args:
             save: takes an export and returns once it is durable. The place must give
@@ -148,7 +149,8 @@ class KeyRing(RestingShelf):
         """
         spec = KeySpec(purpose, algorithm, label, extractable)
         row = self.policy.require(spec)
-        return self._new(spec, row, self._random_key(row), "generated")
+        key, handle = self._random_key(row)
+        return self._new(spec, row, key, "generated", handle=handle)
 
     def derive(self, spec: KeySpec, source: Handle = ROOT, salt: bytes = b"") -> Handle:
         """Make a key from the app root key, or from a key that is there to derive.
@@ -168,7 +170,7 @@ class KeyRing(RestingShelf):
         with self._lock:
             version = 1 if source == ROOT else self.info(source).newest.number
             origin = Source(source, version, salt)
-            self._require_not_shredded(spec, origin)
+            self._require_not_shredded(spec, origin, 1)
             key = self._derived_key(spec, row, origin, 1)
             return self._new(spec, row, key, "derived", origin)
 
@@ -202,7 +204,8 @@ class KeyRing(RestingShelf):
 
         Raises:
             NotFound: no such key.
-            Refused: it is shredded, or was agreed on with somebody else.
+            Refused: it is shredded, or was agreed on with somebody else; or the next
+                version was shredded under another handle of the same derivation.
             LimitReached: the ring is full.
         """
         with self._lock:
@@ -211,12 +214,13 @@ class KeyRing(RestingShelf):
             last, number = info.newest, info.newest.number + 1
             origin: Origin = "generated"
             if last.source is not None:
+                self._require_not_shredded(info.spec, last.source, number)
                 key = self._derived_key(info.spec, row, last.source, number)
                 origin = "derived"
             elif last.origin == "derived":
                 raise refusals.no_rotation(info, "which was agreed on with a peer")
             else:
-                key = self._random_key(row)
+                key, _ = self._random_key(row)
             version = self._version(number, row, key, origin, last.source)
             versions = (*info.versions, version)
             self._add(replace(info, versions=versions), number, key)
@@ -225,37 +229,47 @@ class KeyRing(RestingShelf):
     def shred(self, handle: Handle, version: int | None = None) -> None:
         """Wipe a key, or one old version of it, for good.
 
+        Where a ring is kept and that could not be saved, the bytes are gone from here
+        and not from the place: ask again until it is saved.
+
         Raises:
             NotFound: no such key or version.
             Refused: it is shredded already.
             Conflict: `version` is the one in use.
         """
         with self._lock:
-            info = self._present(handle)
-            if version is None:
-                gone = self._wipe(info, {each.number for each in info.versions})
-                self._remember(replace(gone, shredded=True))
-                self._changed()
-                return
-            chosen = version_of(info, version)
-            if chosen.shredded:
-                raise refusals.shredded(info, version)
-            if chosen is info.newest:
-                message = "the version in use is not shredded alone: rotate first"
-                raise Conflict(message)
-            self._keys[info.id] = self._wipe(info, {version})
+            if (handle, version) not in self._unsaved:
+                self._shred(self._present(handle), version)
+            self._unsaved.add((handle, version))
             self._changed()
+            self._unsaved.remove((handle, version))
 
-    def _require_not_shredded(self, spec: KeySpec, source: Source) -> None:
+    def _shred(self, info: KeyInfo, version: int | None) -> None:
+        if version is None:
+            gone = self._wipe(info, {each.number for each in info.versions})
+            self._remember(replace(gone, shredded=True))
+            return
+        chosen = version_of(info, version)
+        if chosen.shredded:
+            raise refusals.shredded(info, version)
+        if chosen is info.newest:
+            message = "the version in use is not shredded alone: rotate first"
+            raise Conflict(message)
+        self._keys[info.id] = self._wipe(info, {version})
+
+    def _require_not_shredded(self, spec: KeySpec, source: Source, number: int) -> None:
         for info in (*self._keys.values(), *self._shredded.values()):
-            first = info.versions[0]
-            if first.shredded and first.source == source and info.spec == spec:
-                raise refusals.shredded(info, first.number)
+            for version in info.versions if info.spec == spec else ():
+                same = version.number == number and version.source == source
+                if same and version.shredded:
+                    raise refusals.shredded(info, number)
 
-    def _random_key(self, row: Algorithm) -> SecretBuffer:
-        with SecretBuffer(row.draw_bytes) as drawn:
+    def _random_key(self, row: Algorithm) -> tuple[SecretBuffer, Handle]:
+        """Draw a key and a handle for it, at once: a device may be far away."""
+        with SecretBuffer(row.draw_bytes + HANDLE_BYTES) as drawn:
             self.entropy.fill(drawn)
-            return made(row, drawn)
+            handle = bytes(drawn.view[row.draw_bytes :])
+            return made(row, drawn.view[: row.draw_bytes]), handle
 
     def _derived_key(
         self, spec: KeySpec, row: Algorithm, source: Source, number: int
@@ -277,9 +291,12 @@ class KeyRing(RestingShelf):
         key: SecretBuffer,
         origin: Origin,
         source: Source | None = None,
+        *,
+        handle: Handle = b"",
     ) -> Handle:
         version = self._version(1, row, key, origin, source)
-        info = KeyInfo(self.entropy.bytes(HANDLE_BYTES), spec, (version,))
+        handle = handle or self.entropy.bytes(HANDLE_BYTES)
+        info = KeyInfo(handle, spec, (version,))
         with self._lock:
             self._add(info, version.number, key)
         return info.id

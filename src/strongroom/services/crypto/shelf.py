@@ -127,6 +127,9 @@ class Shelf:
     def count_message(self, lent: Lent, limit: int) -> None:
         """Count one more message under a key.
 
+        The first of every `COUNTED_AT_ONCE` is told of before it is encrypted: it
+        stands for all of them, so that no crash makes the number smaller.
+
         Raises:
             LimitReached: it has had `limit`; rotate it.
         """
@@ -137,8 +140,12 @@ class Shelf:
                 message = f"{limit} messages under one key are the limit: rotate it"
                 raise LimitReached(message)
             self._messages[name] = count
-            if count % COUNTED_AT_ONCE == 0:
-                self._changed()
+            if count % COUNTED_AT_ONCE == 1:
+                try:
+                    self._changed()
+                except BaseException:
+                    self._messages[name] = count - 1
+                    raise
 
     def close(self) -> None:
         """Wipe every key; the shelf is empty afterwards."""
@@ -201,10 +208,10 @@ class Shelf:
             del self._shredded[next(iter(self._shredded))]
 
     def _round_up_counts(self) -> None:
-        """Count what may have been encrypted since the last notice of a change."""
+        """Count what the last notice of a change stands for (`count_message`)."""
         with self._lock:
-            for name in self._secrets:
-                notices = self._messages.get(name, 0) // COUNTED_AT_ONCE + 1
+            for name, count in self._messages.items():
+                notices = -(-count // COUNTED_AT_ONCE)
                 self._messages[name] = notices * COUNTED_AT_ONCE
 
     def _drop(self, identity: Handle, number: int) -> None:

@@ -123,7 +123,7 @@ def unwrap(ring: KeyRing, under: Handle, wrapped: bytes) -> Handle:
     row = ring.policy.require(parsed.spec)
     bound = _bound(parsed.key, parsed.version, parsed.algorithm, parsed.spec)
     if not parsed.key:
-        return _unwrap_envelope(ring, under, parsed, bound)
+        return _unwrap_envelope(ring, under, parsed, bound, row.key_bytes)
     require_named(under, parsed.key)
     with ring.lend(under, "wrap", parsed.version) as lent:
         aead = _cipher(lent).cipher(lent.key)
@@ -140,12 +140,12 @@ def unwrap(ring: KeyRing, under: Handle, wrapped: bytes) -> Handle:
 
 
 def _unwrap_envelope(
-    ring: KeyRing, under: Handle, parsed: WrappedKey, bound: bytes
+    ring: KeyRing, under: Handle, parsed: WrappedKey, bound: bytes, length: int
 ) -> Handle:
     raw = open_with_any(ring, under, parsed.body, bound, "wrap")[0]
-    if parsed.nonce or parsed.version or not raw:
+    if parsed.nonce or parsed.version or len(raw) != length:
         raise tampered()
-    key = SecretBuffer(len(raw))
+    key = SecretBuffer(length)
     key.view[:] = raw
     return ring.adopt(parsed.spec, key)
 
