@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The fifteen functions as an app in an enclave has them."""
 
+import threading
 from dataclasses import replace
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from strongroom.application.sdk import app_keys
@@ -54,7 +54,9 @@ class InsideServices:
         self._gate, self._bundle = gate, bundle
         self.tally = Tally()
         self._sealer = Sealer(gate, bundle)
+        self._opening = threading.Lock()
         self._open: dict[str, Storage] = {}
+        self._keys: crypto.KeyRing | None = None
         self._peers = LocalPeers(gate, bundle)
         self._tls: TlsEnd | None = None
         self.channels = ChannelService(
@@ -165,9 +167,10 @@ class InsideServices:
             Stale: `storage.rollback`.
         """
         allows_namespace(self._bundle.manifest, namespace)
-        if namespace not in self._open:
-            self._open[namespace] = self._storage(namespace, _OWNER)
-        return self._open[namespace]
+        with self._opening:
+            if namespace not in self._open:
+                self._open[namespace] = self._storage(namespace, _OWNER)
+            return self._open[namespace]
 
     def _storage(self, namespace: str, owner: str) -> Storage:
         place = Place.from_value(
@@ -189,7 +192,7 @@ class InsideServices:
                 random=self._gate.random,
             )
 
-    @cached_property
+    @property
     def keys(self) -> crypto.KeyRing:
         """The app's keys, made in here, by handle; see `strongroom.services.crypto`.
 
@@ -197,6 +200,12 @@ class InsideServices:
         ring takes besides the algorithms of its suite is the app's to say, in code
         that is measured: `services.keys.policy = crypto.Policy(...)`.
         """
+        with self._opening:
+            if self._keys is None:
+                self._keys = self._open_keys()
+            return self._keys
+
+    def _open_keys(self) -> crypto.KeyRing:
         manifest = self._bundle.manifest
         kept = app_keys.NAMESPACE in manifest.storage
         place = self._storage(app_keys.NAMESPACE, app_keys.OWNER) if kept else None

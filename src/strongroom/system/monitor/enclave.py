@@ -8,7 +8,8 @@ This is the first code that runs in an enclave after the lock-down.
 
 import contextlib
 import socket
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from strongroom.core.codec import cbor
@@ -55,6 +56,32 @@ def run(link: socket.socket, program: Program) -> int:
     return EXIT_CLOSED
 
 
+class _InTurn(GateConnection):
+    """Asks for all threads of a program, one question and its answer at a time."""
+
+    def __init__(self, link: socket.socket) -> None:
+        super().__init__(link)
+        self.turn = threading.RLock()
+
+    def call(
+        self,
+        name: str,
+        fields: Mapping[str, object],
+        fds: Sequence[int] = (),
+        asked: Callable[[bytes], bytes] | None = None,
+    ) -> dict[str, object]:
+        """Send a command and return the fields of its reply, when it is its turn."""
+        with self.turn:
+            return super().call(name, fields, fds, asked)
+
+    def call_secret(
+        self, name: str, fields: Mapping[str, object], answer: str, size: int
+    ) -> SecretBuffer:
+        """Send a command whose reply is a secret, when it is its turn."""
+        with self.turn:
+            return super().call_secret(name, fields, answer, size)
+
+
 class InsideGate:
     """Implements `core.rats.EnclaveGate` over the enclave's one socket.
 
@@ -65,7 +92,7 @@ class InsideGate:
     def __init__(self, link: socket.socket) -> None:
         self.config = b""
         self._link = link
-        self._asking = GateConnection(link)
+        self._asking = _InTurn(link)
         self._request: int | None = None
         self._calls: list[list[object]] = []
 
@@ -128,10 +155,11 @@ class InsideGate:
         if self._request is None:
             message = "gate: nothing to answer"
             raise Malformed(message)
-        request, self._request = self._request, None
-        if self._calls:
-            fields, self._calls = {**fields, "calls": self._calls}, []
-        send_frame(self._link, number, request, fields)
+        with self._asking.turn:
+            request, self._request = self._request, None
+            if self._calls:
+                fields, self._calls = {**fields, "calls": self._calls}, []
+            send_frame(self._link, number, request, fields)
 
     def report(self, nonce: bytes, user_data: bytes) -> bytes:
         """Return app evidence about this enclave, signed by the monitor (IF-3)."""
