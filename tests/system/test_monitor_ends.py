@@ -2,10 +2,12 @@
 """Ends that nobody asked for: every process is killed once, nothing stays behind."""
 
 import contextlib
+import ctypes
 import os
 import signal
 import socket
 import time
+from pathlib import Path
 
 import pytest
 
@@ -32,6 +34,7 @@ from tests.system.deployment import (
     creation,
     eventually,
     in_own_pid_namespace,
+    make_deployment,
     record_of,
 )
 from tests.system.echo_program import Method
@@ -197,3 +200,18 @@ def test_the_lifeline(deployment: Deployment) -> None:
     assert monitor.process.stdin is not None
     monitor.process.stdin.close()
     assert monitor.process.wait(10) == 0
+
+
+def sleeps(pid: int) -> bool:
+    return "State:\tS" in Path(f"/proc/{pid}/task/{pid}/status").read_text()
+
+
+def test_it_ends_on_sigterm_whichever_thread_the_signal_finds(tmp_path: Path) -> None:
+    deployment = make_deployment(tmp_path / "d", "intl")
+    with deployment.start() as monitor:
+        tasks = Path(f"/proc/{monitor.pid}/task")
+        first, *others = sorted(int(task.name) for task in tasks.iterdir())
+        assert first == monitor.pid
+        eventually(lambda: sleeps(first))
+        assert ctypes.CDLL(None).tgkill(first, others[0], signal.SIGTERM) == 0
+        assert monitor.process.wait(5) == 0

@@ -94,7 +94,7 @@ def run(options: argparse.Namespace) -> None:
         stack.callback(monitor.close)
         listener = stack.enter_context(listen(options.socket))
         stack.callback(options.socket.unlink, missing_ok=True)
-        _end_on_signal(listener, lifeline=options.lifeline)
+        _end_on_signal(stack, listener, lifeline=options.lifeline)
         _tell_ready(options.ready_fd)
         GateServer(monitor, listener, trunk.log, _clock).run()
 
@@ -154,14 +154,27 @@ def _clock() -> int:
     return int(time.time())
 
 
-def _end_on_signal(listener: socket.socket, *, lifeline: bool) -> None:
-    """Let SIGTERM, SIGINT and the end of stdin stop the server."""
+def _end_on_signal(
+    stack: ExitStack, listener: socket.socket, *, lifeline: bool
+) -> None:
+    """Let SIGTERM, SIGINT and the end of stdin stop the server.
 
-    def end(_signal: int, _frame: object) -> None:
-        listener.shutdown(socket.SHUT_RDWR)
+    Python runs a handler between two instructions, so one that comes just before
+    `accept` enters the kernel would wait for a connection. The interpreter's wakeup
+    descriptor is written at once, and a thread of its own reads it.
+    """
+    told, tell = map(stack.enter_context, socket.socketpair())
+    tell.setblocking(False)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: None)
+    signal.set_wakeup_fd(tell.fileno())
+    stack.callback(signal.set_wakeup_fd, -1)
 
-    signal.signal(signal.SIGTERM, end)
-    signal.signal(signal.SIGINT, end)
+    def end() -> None:
+        if told.recv(1):
+            listener.shutdown(socket.SHUT_RDWR)
+
+    threading.Thread(target=end, daemon=True).start()
     if lifeline:
         threading.Thread(target=_watch_lifeline, daemon=True).start()
 
