@@ -20,20 +20,19 @@ _TOOL_S = 60
 
 
 def inject(at: Target) -> bool:
-    """Have a debugger call memcpy in the enclave, then read the copy."""
+    """Have a debugger call memcpy in an enclave, then read the copy."""
+    scratch = at.spare_scratch
     said = _tool(
         "gdb",
-        *("-nx", "-batch", "-p", str(at.enclave)),
-        *(
-            "-ex",
-            f"call (void*)memcpy((void*){at.scratch}, (void*){at.secret}, {SIZE})",
-        ),
-        *("-ex", f"x/{SIZE}xb {at.scratch}"),
+        *("-nx", "-batch", "-p", str(at.spare)),
+        "-ex",
+        f"call (void*)memcpy((void*){scratch}, (void*){at.spare_secret}, {SIZE})",
+        *("-ex", f"x/{SIZE}xb {scratch}"),
     )
     found = re.findall(r"\t0x([0-9a-f]{2})", said)
     if len(found) < SIZE:
         _why(said)
-    return bytes(int(byte, 16) for byte in found[-SIZE:]) == at.hidden
+    return bytes(int(byte, 16) for byte in found[-SIZE:]) == at.spare_hidden
 
 
 def core_of(secret: Callable[[Target], bytes]) -> Callable[[Target], bool]:

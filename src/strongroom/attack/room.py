@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The room that is attacked: a process of one user's, with a monitor and one enclave.
+"""The room that is attacked: a process of one user's, with a monitor and two enclaves.
 
     python -m strongroom.attack.room FOLDER
 
@@ -22,10 +22,12 @@ from strongroom.core.codec.bundle import Manifest, seal_bundle
 from strongroom.errors import Malformed, StrongroomError
 from strongroom.management.keys import Identity
 from strongroom.node.workbench import Workbench
+from strongroom.system.monitor.gate import GateConnection
 
 APP = Path(__file__).with_name("app")
 SUITE = "intl"
 _MOST_TASKS = 2048
+_OF_SPARE = ("secret", "scratch", "hidden")
 
 
 def app(provider: Identity, **changes: object) -> bytes:
@@ -39,7 +41,7 @@ def app(provider: Identity, **changes: object) -> bytes:
 def unmasked(target: Target) -> Target:
     """Return a target with its secrets as they are, and the device's among them."""
     value = target.to_value()
-    for name in ("ordinary", "hidden", "filed"):
+    for name in ("ordinary", "hidden", "filed", "spare_hidden"):
         value[name] = masked(getattr(target, name))
     value["device"] = (Path(target.folder) / "node/device/duk.key").read_bytes()
     return Target.from_value(value)
@@ -56,6 +58,18 @@ def _leave_open(folder: Path) -> None:
     """Leave a descriptor open that children inherit, as a careless program does."""
     fd = os.open(folder / "left-open", os.O_RDWR | os.O_CREAT, 0o600)
     os.set_inheritable(fd, True)
+
+
+def _plant(gate: GateConnection, blank: Target) -> tuple[int, dict[str, object]]:
+    """Start an enclave with secrets; return its process, and where they are."""
+    before = enclaves(blank.monitor)
+    victim = create(gate, blank)
+    told = victim.call("plant")
+    if not isinstance(told, dict):
+        message = "the app did not say where its secrets are"
+        raise Malformed(message)
+    (process,) = enclaves(blank.monitor) - before
+    return process, {**told, "handle": victim.handle}
 
 
 def main(folder: Path) -> None:
@@ -77,22 +91,23 @@ def main(folder: Path) -> None:
             hidden=b"",
             filed=b"",
             device=b"",
+            spare=0,
+            spare_secret=0,
+            spare_scratch=0,
+            spare_hidden=b"",
             handle=b"",
             bundle=app(bench.provider),
             brief=app(bench.provider, cpu_seconds=1, name="brief"),
             policy=policy,
         )
         with connected(blank) as gate:
-            victim = create(gate, blank)
-            told = victim.call("plant")
-            if not isinstance(told, dict):
-                message = "the app did not say where its secrets are"
-                raise Malformed(message)
-            found = {
-                **told,
-                "handle": victim.handle,
-                "processes": list(below(monitor.pid)),
-                "enclave": max(enclaves(monitor.pid)),
+            spare, told = _plant(gate, blank)
+            enclave, found = _plant(gate, blank)
+            found |= {
+                "enclave": enclave,
+                "spare": spare,
+                **{f"spare_{name}": told[name] for name in _OF_SPARE},
+                "processes": sorted({*below(monitor.pid)} - {*below(spare)}),
             }
             target = Target.from_value({**blank.to_value(), **found})
             sys.stdout.write(target.to_bytes().hex() + "\n")

@@ -13,18 +13,23 @@ from strongroom.core.codec.record import Record
 
 @dataclass(frozen=True)
 class Target(Record):
-    """A room with one enclave in which secrets are planted.
+    """A room with two enclaves in which secrets are planted.
 
     Attributes:
         folder: of the room.
         monitor: its process.
-        processes: the monitor's and all below it.
+        processes: the monitor's and all below it but the spare enclave's.
         enclave: the first process of the enclave.
         heap: address of a secret in ordinary memory, 32 bytes.
         secret: address of one in secret memory, 32 bytes.
-        scratch: address of 32 bytes that code can be made to copy to.
+        scratch: address of 32 bytes that can be written over.
         ordinary, hidden, filed, device: the secrets: in ordinary memory, in secret
             memory, in a file inside the enclave, in the device's fuse.
+        spare: the first process of an enclave that need not survive: debuggers do not
+            know the registers of every processor, and so cannot put all back.
+        spare_secret: address of a secret in its secret memory, 32 bytes.
+        spare_scratch: address of 32 bytes that its code can be made to copy to.
+        spare_hidden: that secret.
         handle: of the enclave, as if stolen from its owner.
         bundle, policy: what starts another enclave of the same app.
         brief: the bundle of one that may use a second of processor time.
@@ -41,6 +46,10 @@ class Target(Record):
     hidden: bytes
     filed: bytes
     device: bytes
+    spare: int
+    spare_secret: int
+    spare_scratch: int
+    spare_hidden: bytes
     handle: bytes
     bundle: bytes
     brief: bytes
