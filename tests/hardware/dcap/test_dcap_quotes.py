@@ -135,9 +135,23 @@ def test_no_changed_byte_of_a_quote_is_believed(kind: str) -> None:
 def test_a_quote_that_is_cut_or_grown_is_malformed(kind: str) -> None:
     made = world(kind)
     trust, quote = Trust(made.endorsements()), made.quote()
-    for data in (*(quote[:n] for n in range(0, len(quote), 37)), quote + b"\0"):
+    cut = [quote[:n] for n in range(0, len(quote), 37)]
+    for data in (*cut, quote + b"\1", quote + bytes(70) + b"\1"):
         with pytest.raises(Malformed):
             verify_hardware(HardwareEvidence(made.tee, {"quote": data}), trust, now=NOW)
+
+
+@each_kind
+def test_zeros_after_a_quote_say_nothing(kind: str) -> None:
+    made = world(kind)
+    trust, quote = Trust(made.endorsements()), made.quote()
+    first, *others = [
+        verify_hardware(
+            HardwareEvidence(made.tee, {"quote": quote + bytes(n)}), trust, now=NOW
+        )
+        for n in (0, 1, 70, 3065)
+    ]
+    assert others == [first] * 3
 
 
 @each_kind
