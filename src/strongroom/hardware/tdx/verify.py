@@ -34,7 +34,8 @@ def verify(evidence: HardwareEvidence, trust: Trust, now: int) -> HardwareClaims
     3. The TDX module is one that Intel knows.
     4. The TCB status is worked out of platform, module and quoting enclave; of a TD
        that is behind on a platform that no longer is, it is TDRelaunchAdvised.
-    5. An event log that is given leads to RTMR 0 to 3, each of them.
+    5. An event log that is given leads to RTMR 0 to 3, each of them, and does not
+       contradict itself.
 
     Not checked: report data, debug, TCB status, any measurement, migration and other
     attributes, service TDs. That is appraisal.
@@ -99,9 +100,12 @@ def _events(
             log = parse_event_log(parts["event_log"], "CCEL")
             found = log.replay("sha384")
             events = log.events("sha384", rtmr)
+            odd = log.contradiction("sha384", rtmr)
         except Malformed as error:
             raise _misleading("log", error.message) from error
         _check_replay({rtmr(n) or "": value for n, value in found.items()}, values)
+        if odd:
+            raise _misleading("data", odd)
     if "runtime_event_log" in parts:
         try:
             events = read_runtime_log(parts["runtime_event_log"])
