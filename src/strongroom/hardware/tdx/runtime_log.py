@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The event log of dstack guests: JSON, one object an event, replayed into RTMRs.
 
-An event of the guest's own (type 0x08000001) has the digest
-SHA-384(type, little-endian || ":" || name || ":" || payload); it is recomputed. Of the
-firmware's events the log has the digests alone.
+An event of the guest's own (type 0x08000001) has one of two digests; it is recomputed,
+and a log may leave it out:
+
+    version 1   SHA-384(type, little-endian || ":" || name || ":" || payload)
+    version 2   SHA-384 of {"name":...,"payload":hex,"type":134217729} (RFC 8785)
+
+Of the firmware's events the log has the digests alone.
 """
 
 import hashlib
@@ -46,7 +50,7 @@ def replay(events: tuple[LoggedEvent, ...]) -> dict[str, bytes]:
 
 def _event(row: dict[str, object]) -> LoggedEvent:
     index, kind = row["imr"], row["event_type"]
-    name, payload, digest = row["event"], row["event_payload"], row["digest"]
+    name, payload, digest = row["event"], row["event_payload"], row.get("digest", "")
     if (
         type(index) is not int
         or type(kind) is not int
@@ -59,13 +63,14 @@ def _event(row: dict[str, object]) -> LoggedEvent:
         raise Malformed(_BAD)
     measured = bytes.fromhex(digest)
     rehashed = kind == _RUNTIME
-    if len(measured) > _DIGEST_BYTES:
+    if len(measured) > _DIGEST_BYTES or not (measured or rehashed):
         raise Malformed(_BAD)
     if rehashed:
-        said = b":".join((kind.to_bytes(4, "little"), name.encode(), _hex(payload)))
-        if hashlib.sha384(said).digest() != measured:
+        said = _SAID[_version(row)](name, bytes.fromhex(payload))
+        if measured not in (b"", found := hashlib.sha384(said).digest()):
             message = f"the digest of event {name[:40]!r} is not that of its payload"
             raise Malformed(message)
+        measured = found
     return LoggedEvent(
         register=RTMRS[index],
         digest=measured.ljust(_DIGEST_BYTES, b"\0"),
@@ -75,8 +80,21 @@ def _event(row: dict[str, object]) -> LoggedEvent:
     )
 
 
-def _hex(payload: str) -> bytes:
-    return bytes.fromhex(payload)
+def _version(row: dict[str, object]) -> int:
+    version = row.get("version", 1)
+    if type(version) is not int or version not in _SAID:
+        raise Malformed(_BAD)
+    return version
 
 
+def _said_plainly(name: str, payload: bytes) -> bytes:
+    return b":".join((_RUNTIME.to_bytes(4, "little"), name.encode(), payload))
+
+
+def _said_in_json(name: str, payload: bytes) -> bytes:
+    said = {"name": name, "payload": payload.hex(), "type": _RUNTIME}
+    return json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+_SAID = {1: _said_plainly, 2: _said_in_json}
 _BAD = "this is not a runtime event log"
