@@ -237,6 +237,15 @@ def test_of_other_types_the_data_need_not_be_what_was_measured() -> None:
     assert not said(Event(9, IPL, b"/initrd", b"a file"))
 
 
+@pytest.mark.parametrize(
+    "text", [b"grub_cmd: linux /vmlinuz", b"kernel_cmdline: /vmlinuz root=/dev/sda1"]
+)
+def test_what_grub_did_is_what_was_measured(text: bytes) -> None:
+    measured = text.partition(b": ")[2]
+    assert not said(Event(8, IPL, text + b"\0", measured))
+    assert said(Event(8, IPL, text + b" init=/bin/sh\0", measured)).startswith("EV_IPL")
+
+
 @pytest.mark.parametrize("index", [32, 0xFFFFFFFF])
 def test_an_event_of_a_register_that_no_tpm_has(index: int) -> None:
     assert said(Event(index, ACTION, b"x")).endswith(f"register {index}")

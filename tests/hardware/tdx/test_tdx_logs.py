@@ -3,6 +3,7 @@
 
 import json
 from dataclasses import replace
+from hashlib import sha384
 
 import pytest
 
@@ -76,6 +77,18 @@ def test_a_digest_that_can_be_worked_out_may_be_left_out(
 
 def ran_parts(events: tuple[Event, ...]) -> dict[str, object]:
     return {"parts": {"runtime_event_log": runtime_log(events)}}
+
+
+@pytest.mark.parametrize("kind", [4, 0x80000001, 0x80000007])
+def test_data_of_the_firmware_are_what_was_measured_or_left_out(kind: int) -> None:
+    digest = sha384(b"data").digest()
+    for payload in (b"data", b""):
+        events = (Event(0, "", payload, kind=kind, digest=digest),)
+        forge = RAN.with_(rtmrs=run_registers(events), **ran_parts(events))
+        assert run(forge).events[0].digest == digest
+    told = (Event(0, "", b"told", kind=kind, digest=digest),)
+    forge = RAN.with_(rtmrs=run_registers(told), **ran_parts(told))
+    assert rule(forge) == "tdx.event_log.runtime_log"
 
 
 def test_a_digest_of_another_version_is_refused() -> None:

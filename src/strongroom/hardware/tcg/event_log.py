@@ -19,14 +19,12 @@ from struct import unpack_from
 from strongroom.core.rats.hardware import LoggedEvent
 from strongroom.errors import Malformed
 from strongroom.hardware.tcg.algorithms import ALGORITHMS, SIZES, Algorithm, hasher
-from strongroom.hardware.tcg.event_data import measured_bytes, text_of
-from strongroom.hardware.tcg.events import (
-    NO_ACTION,
-    OF_DATA,
-    SEPARATOR,
-    SEPARATOR_ERROR,
-    name_of,
+from strongroom.hardware.tcg.event_data import (
+    measured_bytes,
+    said_to_be_measured,
+    text_of,
 )
+from strongroom.hardware.tcg.events import NO_ACTION, name_of
 
 MAX_LOG_BYTES, MAX_EVENTS, MAX_EVENT_BYTES = 16 << 20, 16_384, 1 << 20
 _MAX_ALGORITHMS = 8
@@ -143,10 +141,8 @@ class EventLog:
         for event, measured in self._extended(algorithm):
             if name(event.register) is None:
                 return f"{name_of(event.kind)} in a register {event.register}"
-            if event.kind not in OF_DATA:
-                continue
-            failed = event.kind == SEPARATOR and measured == digest(SEPARATOR_ERROR)
-            if digest(event.data) != measured and not failed:
+            said = said_to_be_measured(event.kind, event.data)
+            if said and all(digest(each) != measured for each in said):
                 return f"{name_of(event.kind)} whose data were not measured"
         return ""
 

@@ -21,7 +21,7 @@ VARIABLE_AUTHORITY = 0x800000E0
 
 EFI_ACTION = 0x80000007
 
-OF_DATA = frozenset((SEPARATOR, VARIABLE_DRIVER_CONFIG, GPT_EVENT, EFI_ACTION))
+OF_DATA = frozenset((VARIABLE_DRIVER_CONFIG, GPT_EVENT, EFI_ACTION))
 """Types whose digest the profile and every firmware take over the event's own data."""
 
 SEPARATOR_ERROR = b"\x01\x00\x00\x00"

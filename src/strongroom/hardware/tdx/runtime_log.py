@@ -7,7 +7,7 @@ and a log may leave it out:
     version 1   SHA-384(type, little-endian || ":" || name || ":" || payload)
     version 2   SHA-384 of {"name":...,"payload":hex,"type":134217729} (RFC 8785)
 
-Of the firmware's events the log has the digests alone.
+Of the firmware's events the log has the digests, and the data where they are kept.
 """
 
 import hashlib
@@ -15,6 +15,7 @@ import json
 
 from strongroom.core.rats import LoggedEvent
 from strongroom.errors import Malformed
+from strongroom.hardware.tcg.event_data import said_to_be_measured
 from strongroom.hardware.tdx.abi import RTMRS
 
 _RUNTIME = 0x08000001
@@ -61,16 +62,17 @@ def _event(row: dict[str, object]) -> LoggedEvent:
         or not 0 <= kind < 1 << 32
     ):
         raise Malformed(_BAD)
-    measured = bytes.fromhex(digest)
+    measured, data = bytes.fromhex(digest), bytes.fromhex(payload)
     rehashed = kind == _RUNTIME
     if len(measured) > _DIGEST_BYTES or not (measured or rehashed):
         raise Malformed(_BAD)
+    said = said_to_be_measured(kind, data) if data else ()
     if rehashed:
-        said = _SAID[_version(row)](name, bytes.fromhex(payload))
-        if measured not in (b"", found := hashlib.sha384(said).digest()):
-            message = f"the digest of event {name[:40]!r} is not that of its payload"
-            raise Malformed(message)
-        measured = found
+        said = (_SAID[_version(row)](name, data),)
+        measured = measured or _digest(said[0])
+    if said and measured not in map(_digest, said):
+        message = f"the digest of event {name[:40]!r} is not that of its payload"
+        raise Malformed(message)
     return LoggedEvent(
         register=RTMRS[index],
         digest=measured.ljust(_DIGEST_BYTES, b"\0"),
@@ -78,6 +80,10 @@ def _event(row: dict[str, object]) -> LoggedEvent:
         text=f"{name} {payload}" if rehashed else "",
         rehashed=rehashed,
     )
+
+
+def _digest(data: bytes) -> bytes:
+    return hashlib.sha384(data).digest()
 
 
 def _version(row: dict[str, object]) -> int:
