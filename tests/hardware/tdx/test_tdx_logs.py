@@ -4,6 +4,7 @@
 import json
 from dataclasses import replace
 from hashlib import sha384
+from struct import pack
 
 import pytest
 
@@ -204,3 +205,38 @@ def test_a_log_that_contradicts_itself_is_refused(odd: Boot) -> None:
     led = boot_registers(log) if odd.register in range(1, 5) else boot_registers()
     forge = BOOTED.with_(rtmrs=led, parts={"event_log": log.agile()})
     assert rule(forge) == "tdx.event_log.data"
+
+
+def table(
+    head: bytes = b"CCEL", kind: int = 2, room: int = 1 << 18, more: bytes = b""
+) -> bytes:
+    """Return the ACPI table that points to a log."""
+    size = 56 + len(more)
+    said = pack("<4sIBB26xBBHQQ", head, size, 1, 0, kind, 0, 0, room, 1 << 32) + more
+    return said[:9] + bytes([-sum(said) & 0xFF]) + said[10:]
+
+
+def pointed(acpi: bytes) -> Forge:
+    return BOOTED.with_(parts={**BOOTED.parts, "event_log_acpi_table": acpi})
+
+
+def test_the_table_that_points_to_the_log_belongs_to_it() -> None:
+    assert run(pointed(table())).events == run(BOOTED).events
+    assert run(pointed(table(room=len(CCEL.agile())))).events
+
+
+@pytest.mark.parametrize(
+    "acpi",
+    [
+        b"",
+        table()[:-1],
+        table(more=b"\0"),
+        table(head=b"TPM2"),
+        table(kind=1),
+        table(room=len(CCEL.agile()) - 1),
+        table()[:-1] + b"\1",
+    ],
+    ids=["nothing", "cut", "longer", "another", "SEV", "no room", "checksum"],
+)
+def test_a_table_that_does_not_fit_is_refused(acpi: bytes) -> None:
+    assert rule(pointed(acpi)) == "tdx.event_log.log"
