@@ -80,6 +80,16 @@ def test_a_missing_endorsement_is_named(kind: str, role: str) -> None:
 
 
 @each_kind
+@pytest.mark.parametrize("role", ["pck_crl", "root_ca_crl"])
+def test_a_damaged_list_is_named(kind: str, role: str) -> None:
+    made = world(kind)
+    had = made.endorsements()
+    cut = {**had.collateral, role: (had.collateral[role][0][:-1],)}
+    damaged = Endorsements(had.roots, (), cut)
+    assert rule(made, damaged) == f"{made.tee}.format.{role}"
+
+
+@each_kind
 def test_roots_of_others_revoked_keys_and_other_families_are_refused(
     kind: str,
 ) -> None:

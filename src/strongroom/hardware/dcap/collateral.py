@@ -7,6 +7,7 @@ from hashlib import sha256
 from strongroom.core.crypto.crl import RevocationList
 from strongroom.core.crypto.x509 import Certificate
 from strongroom.core.rats import Trust, Verified
+from strongroom.errors import Malformed
 from strongroom.hardware.chain import (
     check_revocation,
     read_chain,
@@ -188,7 +189,17 @@ def _signed(
 
 def _lists(kind: str, role: str, trust: Trust) -> tuple[RevocationList, ...]:
     """Read the lists of a role; one must be there."""
-    lists = read_lists(trust, role)
+    try:
+        lists = read_lists(trust, role)
+    except Malformed as error:
+        raise refuse(
+            kind,
+            "format",
+            role,
+            expected="a revocation list in DER, PEM or hex",
+            got=error.message,
+            remedy=f"Get the endorsement {role} again from Intel; this one is damaged.",
+        ) from error
     if not lists:
         raise refuse(
             kind,

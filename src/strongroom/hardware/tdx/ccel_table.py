@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The ACPI table that says where a guest's event log lies (ACPI 6.5, 5.2.34, "CCEL").
 
-header 36 | type of confidential computing 1, subtype 1, reserved 2 | length 8 | address 8
+header 36 | type of confidential computing 1, subtype 1, 0 | length 8 | address 8
 
 Nothing of it is proven: it is held against the log that came beside it, so that a table
 of another platform, or a log that was cut out of something else, does not pass unseen.
