@@ -110,7 +110,8 @@ def _events(
             raise _misleading("log", error.message) from error
         _check_replay({rtmr(n) or "": value for n, value in found.items()}, values)
         if odd:
-            raise _misleading("data", odd)
+            expected = "events whose data are what their digests are of"
+            raise refuse(KIND, "event_log", "data", expected=expected, got=odd)
     if "runtime_event_log" in parts:
         try:
             events = read_runtime_log(parts["runtime_event_log"])
