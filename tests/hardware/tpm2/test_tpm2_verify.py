@@ -375,13 +375,21 @@ def test_registers_of_the_operating_system_go_on_after_the_log() -> None:
 
 
 def test_altered_data_of_an_event_are_no_claim() -> None:
-    renamed = Event(8, 13, b"grub_cmd: harmless\0", b"linux /vmlinuz")
-    events = (*Log().events[:-2], renamed, Log().events[-1])
+    renamed = Event(9, 13, b"/harmless\0", b"a kernel")
+    events = (*Log().events[:-1], renamed)
     claims = run(PLAIN.with_(parts={"event_log": Log(events=events).agile()}))
 
-    altered = [each for each in claims.events if each.text == "grub_cmd: harmless"]
+    altered = [each for each in claims.events if each.text == "/harmless"]
     assert [each.rehashed for each in altered] == [False]
     assert claims == run(PLAIN)
+
+
+def test_altered_data_that_must_be_what_was_measured_are_refused() -> None:
+    told = Event(8, 13, b"grub_cmd: harmless\0", b"linux /vmlinuz")
+    events = (*Log().events[:-2], told, Log().events[-1])
+    assert rule(PLAIN.with_(parts={"event_log": Log(events=events).agile()})) == (
+        "event_log.data"
+    )
 
 
 def test_the_locality_of_the_startup_begins_pcr_0() -> None:

@@ -54,7 +54,7 @@ class RevocationList:
                 message = f"one revocation list wanted, {len(found)} found"
                 raise Malformed(message)
             return cls(found[0])
-        if data[:2].lower() == b"30" and len(data) % 2 == 0:
+        if data[:2].lower() == b"30":
             try:
                 return cls(bytes.fromhex(data.decode("ascii")))
             except ValueError:

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding
 
 from strongroom.core.crypto import der, pem
 from strongroom.core.crypto.foreign import Digest, ForeignKey, ForeignSm2Key
+from strongroom.core.crypto.null_parameters import without_null
 from strongroom.errors import Malformed
 
 E = TypeVar("E", bound=x509.ExtensionType)
@@ -70,7 +71,7 @@ class Certificate:
             raise Malformed(message)
         self.der = data
         with rfc5280():
-            self._x509 = x509.load_der_x509_certificate(data)
+            self._x509 = x509.load_der_x509_certificate(without_null(data))
             self.serial = self._x509.serial_number
             self.not_before = unix(self._x509.not_valid_before_utc)
             self.not_after = unix(self._x509.not_valid_after_utc)

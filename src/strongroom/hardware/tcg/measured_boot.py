@@ -33,6 +33,8 @@ def check_event_log(
     2. Every quoted register of `FIRMWARE` holds exactly what its events lead to; one
        without events holds its first value.
     3. Of other registers those count whose events lead to the quoted value.
+    4. No event is in a register that a TPM does not have, nor has other data than
+       were measured, where its type says that they were.
 
     Args:
         kind: of the evidence, for rule ids.
@@ -68,6 +70,16 @@ def check_event_log(
             )
     # 3
     proven = {index for index, value in quoted.items() if replayed.get(index) == value}
+    # 4
+    odd = log.contradiction(bank)
+    if odd:
+        raise refuse(
+            kind,
+            "event_log",
+            "data",
+            expected="events whose data are what their digests are of",
+            got=odd,
+        )
     prefix = "" if bank == next(iter(pcrs)) else f"{bank}."
     events = log.events(
         bank, lambda each: f"{prefix}{pcr(each)}" if each in proven else None
