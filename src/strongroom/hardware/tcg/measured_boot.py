@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from strongroom.core.rats.hardware import LoggedEvent
-from strongroom.hardware.refusal import refuse
+from strongroom.errors import Finding, Malformed
+from strongroom.hardware.refusal import OWNER, refuse
 from strongroom.hardware.tcg.algorithms import SIZES, Algorithm
-from strongroom.hardware.tcg.event_log import EventLog, pcr
+from strongroom.hardware.tcg.event_log import EventLog, parse_event_log, pcr
 
 FIRMWARE = frozenset((*range(10), 14))
 """Registers that nothing extends without writing it into the firmware's log: 0 to 7
@@ -22,6 +23,29 @@ class MeasuredBoot:
 
     events: tuple[LoggedEvent, ...]
     went_on: tuple[int, ...]
+
+
+def read_event_log(kind: str, data: bytes) -> EventLog:
+    """Read the event log in evidence of `kind`.
+
+    Raises:
+        Malformed: `event_log`, where it is none or was cut.
+    """
+    try:
+        return parse_event_log(data, "event_log")
+    except Malformed as error:
+        raise _damaged(kind, error) from error
+
+
+def _damaged(kind: str, error: Malformed) -> Malformed:
+    finding = Finding(
+        rule=f"{kind}.event_log.format",
+        owner=OWNER,
+        expected="an event log as firmware writes it, whole",
+        got=error.message,
+        remedy="Read the log again (binary_bios_measurements or CCEL), to its end.",
+    )
+    return Malformed(str(finding), [finding])
 
 
 def check_event_log(
@@ -42,6 +66,7 @@ def check_event_log(
 
     Raises:
         Untrusted: `event_log`.
+        Malformed: `event_log`, where an event has no digest of the quoted bank.
     """
     # 1
     bank = next((each for each in pcrs if each in log.algorithms), None)
@@ -54,7 +79,10 @@ def check_event_log(
             got=f"one of {', '.join(log.algorithms)}",
         )
     # 2
-    quoted, replayed = pcrs[bank], log.replay(bank)
+    try:
+        quoted, replayed = pcrs[bank], log.replay(bank)
+    except Malformed as error:
+        raise _damaged(kind, error) from error
     zero = bytes(SIZES[bank])
     for index in sorted(FIRMWARE & quoted.keys()):
         value = replayed.get(index, zero)
