@@ -395,6 +395,17 @@ def test_registers_of_the_operating_system_go_on_after_the_log() -> None:
     assert any("PCR 11" in each for each in claims.not_proven)
 
 
+def test_an_event_of_a_register_that_was_never_extended_is_refused() -> None:
+    log = Log(events=(*Log().events, Event(11, ACTION, b"a"), Event(23, ACTION, b"b")))
+    selected = (("sha256", (*range(16), 23)),)
+    quote = QUOTE.with_(log=log, selections=selected)
+    reset = {23: bytes(32)}
+
+    assert run(Forge(quote.with_(values={"sha256": reset}))).events
+    never = {"sha256": {11: bytes(32), **reset}}
+    assert rule(Forge(quote.with_(values=never))) == "event_log.pcr-11"
+
+
 def test_altered_data_of_an_event_are_no_claim() -> None:
     renamed = Event(8, 13, b"grub_cmd: harmless\0", b"linux /vmlinuz")
     events = (*Log().events[:-2], renamed, Log().events[-1])

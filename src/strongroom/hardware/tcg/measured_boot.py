@@ -16,6 +16,10 @@ FIRMWARE = frozenset((*range(10), 14))
 and shim's keys (14). An operating system goes on in others: IMA in 10, systemd in 11
 to 13 and 15."""
 
+_RESETTABLE = 16
+"""From here on are registers that software can reset (PC Client Platform TPM Profile,
+attributes of PCRs)."""
+
 
 @dataclass(frozen=True)
 class MeasuredBoot:
@@ -55,7 +59,8 @@ def check_event_log(
 
     1. The log has digests of a quoted bank, SHA-1 aside.
     2. Every quoted register of `FIRMWARE` holds exactly what its events lead to; one
-       without events holds its first value.
+       without events holds its first value. Nor does another one hold its first value
+       that has events, unless it can be reset.
     3. Of other registers those count whose events lead to the quoted value.
 
     Args:
@@ -84,7 +89,9 @@ def check_event_log(
     except Malformed as error:
         raise _damaged(kind, error) from error
     zero = bytes(SIZES[bank])
-    for index in sorted(FIRMWARE & quoted.keys()):
+    begun = {index for index in replayed if index < _RESETTABLE}
+    held = FIRMWARE | {index for index in begun if quoted.get(index) == zero}
+    for index in sorted(held & quoted.keys()):
         value = replayed.get(index, zero)
         if value != quoted[index]:
             raise refuse(
