@@ -3,12 +3,12 @@
 
 import threading
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from strongroom.application.sdk import app_keys
 from strongroom.application.sdk.calls import decode_answer_as
 from strongroom.application.sdk.host_store import HostStore
-from strongroom.application.sdk.interface import Policy
+from strongroom.application.sdk.interface import Policy, Subject
 from strongroom.application.sdk.peers import LocalPeers, Relay
 from strongroom.application.sdk.remote import RemoteServices
 from strongroom.application.sdk.tally import Tally, tallied
@@ -77,9 +77,18 @@ class InsideServices:
         return self._ask({"ask": "destroy", "enclave": enclave})
 
     @tallied
-    def report(self, nonce: bytes, user_data: bytes = b"") -> bytes:
-        """Return evidence of this app and its platform (IF-3)."""
-        app = self._gate.report(nonce, user_data)
+    def report(
+        self, nonce: bytes, user_data: bytes = b"", subject: Subject = "app"
+    ) -> bytes:
+        """Return evidence of this app and its platform, or of that alone (IF-3).
+
+        Raises:
+            Malformed: another subject, or user data of a platform.
+        """
+        if subject not in get_args(Subject) or (subject != "app" and user_data):
+            message = "a report is of the app, or of the platform without user data"
+            raise Malformed(message)
+        app = self._gate.report(nonce, user_data) if subject == "app" else b""
         return replace(self._platform(nonce), app=app).to_bytes()
 
     @tallied
@@ -89,22 +98,27 @@ class InsideServices:
         """Verify evidence and appraise it (IF-4).
 
         Returns:
-            `measurement`, `signer`, `enclave_id`, `user_data` of the app.
+            `kind` and `device_id` of the platform, and `measurement`, `signer`,
+            `enclave_id`, `user_data` of the app; without an app the former alone.
 
         Raises:
-            Refused: with every finding.
+            Refused: with every finding; `app.evidence`, the policy names apps and
+                the evidence is of a platform alone, `app.measurement`, the reverse.
         """
         now = self._gate.now()
         trusted = Trust(Endorsements.from_bytes(endorsements))
         shown = Evidence.from_bytes(evidence)
         platform, app = verify_evidence(shown, trusted, now=now)
-        if app is None:
-            message = "this evidence is of a platform alone"
-            raise Malformed(message)
         wanted = AppraisalPolicy.from_bytes(policy)
-        any_data = not_checked_bytes(_ANY_USER_DATA)
+        any_data = None if app is None else not_checked_bytes(_ANY_USER_DATA)
         appraise(platform, app, wanted, nonce=nonce, now=now, user_data=any_data)
-        return {
+        found: dict[str, object] = {
+            "kind": platform.kind,
+            "device_id": platform.device_id,
+        }
+        if app is None:
+            return found
+        return found | {
             "measurement": app.measurement,
             "signer": app.signer,
             "enclave_id": app.enclave_id,
