@@ -2,7 +2,7 @@
 """Two enclaves of one device prove themselves to each other and talk (ISO-2, 7.1b)."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from strongroom.application.sdk.calls import decode_answer_as, encode_answer
 from strongroom.application.sdk.outside import OutsideServices
 from strongroom.application.sdk.remote import RemoteServices
 from strongroom.core.codec.bundle import Bundle, EntryPoint, OutputRule, Parameter
-from strongroom.core.crypto import suite
+from strongroom.core.crypto import SigningKey, VerifyingKey, suite
 from strongroom.errors import Refused, StrongroomError
 from strongroom.node.roots import Root
 from strongroom.services.channel import ChannelAgent
@@ -57,9 +57,23 @@ def machine(
         yield made
 
 
-def app(machine: Machine, name: str, *peers: str) -> Bundle:
-    """Return an app that may talk to `peers`."""
-    return machine.bundle(SOURCE, name=name, peers=list(peers), entry_points=ENTRIES)
+def app(
+    machine: Machine,
+    name: str,
+    *peers: str,
+    signer: SigningKey | None = None,
+    callers: Sequence[str] = (),
+) -> Bundle:
+    """Return an app that may talk to `peers`; `callers` may call `answer`, or all."""
+    lists = [{"command": "answer", "callers": list(callers)}] if callers else []
+    return machine.bundle(
+        SOURCE,
+        signer=signer,
+        name=name,
+        peers=list(peers),
+        entry_points=ENTRIES,
+        callers=lists,
+    )
 
 
 def both(machine: Machine) -> tuple[Bundle, Bundle]:
@@ -70,9 +84,11 @@ def both(machine: Machine) -> tuple[Bundle, Bundle]:
 class Pair:
     """Two enclaves on one machine; the ordinary side relays what they say."""
 
-    def __init__(self, machine: Machine, one: Bundle, other: Bundle) -> None:
+    def __init__(
+        self, machine: Machine, one: Bundle, other: Bundle, *signers: VerifyingKey
+    ) -> None:
         self.isolation = machine.connect()
-        self.services = OutsideServices(self.isolation, machine.policy())
+        self.services = OutsideServices(self.isolation, machine.policy(*signers))
         self.services.create(one.to_bytes())
         self.other = self.services.create(other.to_bytes())
         self.relayed: list[bytes] = []
@@ -292,13 +308,7 @@ def test_a_record_between_enclaves_counts_once(
 
 def test_an_app_without_proof_is_anybody_to_a_peer(machine: Machine) -> None:
     """Who has not proved what it is gets what anybody gets, and no more."""
-    vault = machine.bundle(
-        SOURCE,
-        name="vault",
-        peers=["teller"],
-        entry_points=ENTRIES,
-        callers=[{"command": "answer", "callers": ["app:teller"]}],
-    )
+    vault = app(machine, "vault", "teller", callers=["app:teller"])
     pair = Pair(machine, app(machine, "teller", "vault"), vault)
     assert pair.ask("open") == "OPEN"
     with machine.fresh(pair.isolation, vault) as alone:
@@ -307,4 +317,34 @@ def test_an_app_without_proof_is_anybody_to_a_peer(machine: Machine) -> None:
         with pytest.raises(Refused) as refusal:
             remote.call("answer", text="open")
     assert refusal.value.findings[0].rule == "command.caller"
+    pair.close()
+
+
+def test_a_product_is_one_of_the_own_signer(machine: Machine) -> None:
+    """Anybody may call an app `vault`: the name counts among apps of one signer."""
+    stranger = machine.key()
+    signers = (machine.provider.signing.public, stranger.public)
+    vault = app(machine, "vault", "teller", signer=stranger)
+    teller = app(machine, "teller", "vault")
+    assert rule(Pair(machine, teller, vault, *signers)) == "resource.peer"
+
+
+def test_a_caller_is_a_product_of_the_own_signer(machine: Machine) -> None:
+    """The impostor looks at nobody itself, and the vault talks to it by measurement."""
+    stranger = machine.key()
+    signers = (machine.provider.signing.public, stranger.public)
+    careless = b"""
+def ask(services, enclave, text):
+    services._peers.check = lambda *_: None
+    return services.connect(bytes.fromhex(enclave)).call("answer", text=text)
+"""
+    impostor = machine.bundle(
+        SOURCE + careless, signer=stranger, name="teller", entry_points=ENTRIES
+    )
+    measured = impostor.manifest.measurement.hex()
+    vault = app(machine, "vault", measured, callers=["app:teller"])
+    assert rule(Pair(machine, impostor, vault, *signers)) == "command.caller"
+    vault = app(machine, "vault", measured, callers=[f"app:{measured}"])
+    pair = Pair(machine, impostor, vault, *signers)
+    assert pair.ask("open") == "OPEN"
     pair.close()
