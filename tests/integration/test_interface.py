@@ -311,6 +311,8 @@ def opens_a_channel(case: Case) -> None:
         "crypto.algorithm-purpose", lambda: remote.generate_key(mine, "encrypt", "test")
     )
     assert not any(b"secret" in message for message in path.seen)
+    raises(NotFound, lambda: remote.create(case.bundle.to_bytes()))
+    raises(NotFound, lambda: remote.destroy(case.enclave))
     remote.close()
     raises(Conflict, lambda: remote.random(1))
 

@@ -146,12 +146,12 @@ class InsideServices:
     @tallied
     def store(self, namespace: str, block: str, data: bytes) -> None:
         """Store a block; it is durable on return (IF-6)."""
-        self.storage(namespace).write(block, data)
+        self._namespace(namespace).write(block, data)
 
     @tallied
     def load(self, namespace: str, block: str) -> bytes:
         """Return the newest content of a block (IF-7)."""
-        return self.storage(namespace).read(block)
+        return self._namespace(namespace).read(block)
 
     def connect(self, enclave: bytes) -> RemoteServices:
         """Open a channel to another enclave of this device (ISO-2).
@@ -171,7 +171,8 @@ class InsideServices:
         agent = ChannelAgent(
             manifest.suite, self._gate.random, verify, self._peers.prove
         )
-        return RemoteServices(agent, Relay(self._gate, enclave))
+        with self.tally.refusals("open_channel"):
+            return RemoteServices(agent, Relay(self._gate, enclave))
 
     def storage(self, namespace: str) -> Storage:
         """Return a namespace of the manifest, for transactions of many blocks.
@@ -180,6 +181,10 @@ class InsideServices:
             Refused: `resource.storage`, the manifest does not declare it (RES-1).
             Stale: `storage.rollback`.
         """
+        with self.tally.refusals("load"):
+            return self._namespace(namespace)
+
+    def _namespace(self, namespace: str) -> Storage:
         allows_namespace(self._bundle.manifest, namespace)
         with self._opening:
             if namespace not in self._open:

@@ -2,15 +2,16 @@
 """What an app's manifest permits: storage, peers (RES-1), and who calls what (SYS-1).
 
 Pure functions over a signed manifest, for whoever serves storage, passes messages
-between apps or answers calls: call first, serve then. A manifest that names no storage
-and no peer allows none; a command without a list of callers answers everybody.
+between apps, answers calls or holds limits: call first, serve then. A manifest that
+names no storage and no peer allows none; a command without a list of callers answers
+everybody.
 """
 
 from dataclasses import dataclass
 from typing import Literal
 
 from strongroom.core.codec.bundle import ANY_COMMAND, Manifest
-from strongroom.errors import Refused
+from strongroom.errors import Finding, LimitReached, Refused
 
 OPEN_CHANNEL = "open_channel"
 """The command that only opens a way to be known; "*" does not cover it."""
@@ -107,6 +108,24 @@ def allows_peer(manifest: Manifest, measurement: bytes, product: str) -> None:
             got=f"{product or 'an app of another signer'}, measured {shown[:16]}",
             remedy="Name it under `peers` in strongroom.toml, and build anew.",
         )
+
+
+def reached(limit: str, declared: int) -> LimitReached:
+    """Return the error of an app that went over what it declared; it names the limit.
+
+    Args:
+        limit: as the manifest names it.
+        declared: how much that is.
+    """
+    finding = Finding(
+        rule=f"resource.{limit}",
+        owner="app provider",
+        expected=f"at most {declared}, as the manifest declares",
+        got="more",
+        remedy=f"Have the app use less, or declare more {limit} and sign it anew.",
+    )
+    message = f"the enclave reached its limit {limit}: {declared}"
+    return LimitReached(message, [finding])
 
 
 def _list(names: tuple[str, ...]) -> str:
