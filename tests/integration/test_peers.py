@@ -348,3 +348,26 @@ def ask(services, enclave, text):
     pair = Pair(machine, impostor, vault, *signers)
     assert pair.ask("open") == "OPEN"
     pair.close()
+
+
+def test_apps_of_two_signers_name_each_other_with_their_signers(
+    machine: Machine,
+) -> None:
+    bank, hospital = machine.key(), machine.key()
+    signers = (bank.public, hospital.public)
+    theirs, ours = (each.key_id.hex() for each in (hospital.public, bank.public))
+    vault = app(
+        machine,
+        "vault",
+        f"teller@{ours}",
+        signer=hospital,
+        callers=[f"app:teller@{ours}"],
+    )
+    teller = app(machine, "teller", f"vault@{theirs}", signer=bank)
+    pair = Pair(machine, teller, vault, *signers)
+    assert pair.ask("open") == "OPEN"
+    pair.close()
+    other = app(machine, "teller", f"vault@{ours}", signer=bank)
+    assert rule(Pair(machine, other, vault, *signers)) == "resource.peer"
+    false = app(machine, "teller", f"vault@{theirs}", signer=hospital)
+    assert rule(Pair(machine, false, vault, *signers)) == "resource.peer"
