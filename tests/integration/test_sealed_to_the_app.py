@@ -14,8 +14,9 @@ from strongroom.core.codec.bundle import Bundle
 from strongroom.core.codec.signed import sign_record
 from strongroom.core.crypto import SigningKey
 from strongroom.errors import Refused, StrongroomError, Tampered, Untrusted
-from strongroom.node.roots import Root
-from strongroom.services.isolation import Isolation
+from strongroom.node.provision import PROGRAM
+from strongroom.node.roots import DEVICE, Root
+from strongroom.services.isolation import Isolation, start_monitor
 from tests.integration.machine import SOURCE, Machine
 
 SECRET = b"the figures of the quarter"
@@ -201,3 +202,37 @@ def test_an_app_seals_and_opens_from_its_own_code(
             services.unseal(sealed)
         assert rule(refusal) == "interface.offer"
         assert os.fsencode("of the app") not in sealed
+
+
+def test_another_boot_of_the_same_device_opens_nothing(tmp_path: Path) -> None:
+    """Another module in the template is other software under the app (BOOT, SEAL)."""
+    machine = Machine(tmp_path / "m", "intl", Root())
+    bundle = machine.bundle(storage=["ledger", "keys"])
+    with (
+        machine.start(),
+        machine.connect() as isolation,
+        machine.fresh(isolation, bundle) as services,
+    ):
+        sealed = services.seal(SECRET)
+        services.store("ledger", "figures", SECRET)
+        key = services.generate_key("aes-256-gcm", "encrypt", "figures")
+    node = machine.folder / "node"
+    other = start_monitor(
+        device=node / DEVICE,
+        socket=node / "monitor.sock",
+        administrator=machine.administrator.public.sign,
+        program=PROGRAM,
+        preload=("strongroom.application.runtime.service", "colorsys"),
+    )
+    with (
+        other,
+        machine.connect() as isolation,
+        machine.fresh(isolation, bundle) as services,
+    ):
+        with pytest.raises(Refused) as refusal:
+            services.unseal(sealed)
+        assert rule(refusal) == "seal.boot"
+        with pytest.raises(StrongroomError):
+            services.load("ledger", "figures")
+        with pytest.raises(StrongroomError):
+            services.encrypt(key, SECRET)
