@@ -263,18 +263,27 @@ def test_keys_change_after_so_many_records_on_both_sides() -> None:
     assert ours._secret == theirs._secret != before
 
 
-def test_an_app_has_so_many_channels_and_no_more(
+def test_who_opens_channels_and_says_nothing_keeps_nobody_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(service_module, "MAX_SESSIONS", 3)
     world = World("intl")
-    opened = [world.open() for _ in range(3)]
-    with pytest.raises(LimitReached):
-        world.open()
-    client, service = opened[0]
-    assert service.receive(client.send(b"still here")) == b"still here"
-    world.service.forget(next(iter(world.service._sessions)))
-    world.open()
+
+    def opened() -> bytes:
+        agent = world.agent()
+        session, finish, _ = agent.finish(world.service.offer(agent.hello()))
+        world.service.finish(session, finish)
+        return session
+
+    speaks = opened()
+    silent = [opened() for _ in range(2)]
+    world.service.session(speaks)
+    more = [opened() for _ in range(2)]
+    for each in (speaks, *more):
+        world.service.session(each)
+    for each in silent:
+        with pytest.raises(NotFound):
+            world.service.session(each)
 
 
 def test_the_oldest_offer_that_nobody_finished_is_forgotten() -> None:
