@@ -366,6 +366,33 @@ def test_a_changed_record_ends_the_connection(world: World) -> None:
         both.server.feed(b"")
 
 
+@pytest.mark.parametrize("trick", ["drop", "repeat", "swap", "reflect", "another"])
+def test_a_record_that_is_not_the_next_ends_the_connection(
+    world: World, trick: str
+) -> None:
+    """The negatives of STANDARD 7.5, by a man who has the path."""
+    both, another = mutual(world).run(), mutual(world).run()
+    both.client.send(b"first")
+    first = both.client.outgoing()
+    both.client.send(b"second")
+    second = both.client.outgoing()
+    both.server.send(b"first")
+    another.client.send(b"first")
+    tricked = {
+        "drop": second,
+        "repeat": first + first,
+        "swap": second + first,
+        "reflect": both.server.outgoing(),
+        "another": another.client.outgoing(),
+    }[trick]
+    with pytest.raises(StrongroomError) as caught:
+        both.server.feed(tricked)
+    assert caught.value.findings[0].rule == "tls.record"
+    assert both.server.take() == b""
+    with pytest.raises(Conflict):
+        both.server.feed(second)
+
+
 def test_a_path_that_is_cut_is_told_from_one_that_was_closed(world: World) -> None:
     both = mutual(world).run()
     with pytest.raises(StrongroomError) as caught:
