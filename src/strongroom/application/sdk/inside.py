@@ -23,12 +23,12 @@ from strongroom.core.rats import (
     Trust,
     not_checked_bytes,
 )
-from strongroom.errors import Malformed
+from strongroom.errors import Malformed, NotFound
 from strongroom.services import crypto
 from strongroom.services.attestation import appraise, verify_evidence
 from strongroom.services.channel import ChannelAgent, ChannelService
 from strongroom.services.sealing import Sealer
-from strongroom.services.storage import Place, ProtectedFiles, Storage
+from strongroom.services.storage import Place, ProtectedFiles, Storage, refusals
 
 if TYPE_CHECKING:
     from strongroom.application.sdk.tls_end import TlsEnd
@@ -178,7 +178,8 @@ class InsideServices:
         """Return a namespace of the manifest, for transactions of many blocks.
 
         Raises:
-            Refused: `resource.storage`, the manifest does not declare it (RES-1).
+            Refused: `resource.storage`, the manifest does not declare it (RES-1);
+                `storage.boot`, the app wrote it on other software.
             Stale: `storage.rollback`.
         """
         with self.tally.refusals("load"):
@@ -201,15 +202,23 @@ class InsideServices:
                 "namespace": namespace,
             }
         )
+        made = f"{owner}/{namespace}"
+        is_made = self._gate.counter(made) > 0  # by any boot: keys are of one
         with self._gate.sealing_key(f"storage/{namespace}") as key:
-            return Storage.open(
-                HostStore(self._gate.ask_host, namespace),
-                self._gate,
-                key,
-                place,
-                create=True,
-                random=self._gate.random,
-            )
+            try:
+                opened = Storage.open(
+                    HostStore(self._gate.ask_host, namespace),
+                    self._gate,
+                    key,
+                    place,
+                    create=not is_made,
+                    random=self._gate.random,
+                )
+            except NotFound as error:
+                raise refusals.other_boot(namespace) from error
+        if not is_made:
+            self._gate.increment(made)
+        return opened
 
     @property
     def keys(self) -> crypto.KeyRing:
