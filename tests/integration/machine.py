@@ -75,6 +75,12 @@ def shred(services, text):
 def wrap(services, under, key):
     return crypto.wrap(services.keys, *map(bytes.fromhex, (under, key))).hex()
 
+def make(services, text):
+    return services.create(bytes.fromhex(text)).hex()
+
+def end(services, text):
+    return services.destroy(bytes.fromhex(text)).hex()
+
 def boom(services):
     raise ValueError("a planted secret")
 """
@@ -95,8 +101,10 @@ ENTRIES = (
     EntryPoint("derive", "main:derive", _TEXT, _OUTPUT),
     EntryPoint("echo", "main:echo", _TEXT, _OUTPUT),
     EntryPoint("encapsulate", "main:encapsulate", _TEXT, _OUTPUT),
+    EntryPoint("end", "main:end", _TEXT, _OUTPUT),
     EntryPoint("give_back", "main:give_back", _TEXT, _OUTPUT),
     EntryPoint("keep", "main:keep", _TEXT, _OUTPUT),
+    EntryPoint("make", "main:make", _TEXT, _OUTPUT),
     EntryPoint("public_half", "main:public_half", _TEXT, _OUTPUT),
     EntryPoint("rotate", "main:rotate", _TEXT, _OUTPUT),
     EntryPoint("shred", "main:shred", _TEXT, _OUTPUT),

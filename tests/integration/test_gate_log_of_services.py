@@ -20,7 +20,7 @@ from strongroom.application.sdk.remote import RemoteServices
 from strongroom.core.codec.bundle import Bundle, EntryPoint, OutputRule, Parameter
 from strongroom.core.codec.log_entry import CATEGORIES, LogEntry
 from strongroom.core.rats import AppraisalPolicy, AppRule, Evidence, not_checked_bytes
-from strongroom.errors import Refused, StrongroomError
+from strongroom.errors import LimitReached, Refused, StrongroomError
 from strongroom.management.audit import GateLog, verify_gate_log
 from strongroom.services.attestation import verify_evidence
 from strongroom.services.channel import ChannelAgent
@@ -31,6 +31,23 @@ from tests.integration.machine import ENTRIES, SOURCE, Machine
 SECRET = "planted-haemophilia"
 NONCE = bytes(range(32))
 INSIDE = b"""
+def hungry(services, text):
+    return len(bytearray(int(text)))
+
+def sneak(services, text):
+    refused = 0
+    for way, what in (
+        (services.files, "elsewhere"),
+        (services.file_system, "elsewhere"),
+        (services.storage, "elsewhere"),
+        (services.connect, bytes.fromhex(text)),
+    ):
+        try:
+            way(what)
+        except Exception:
+            refused += 1
+    return refused
+
 def inside(services, text):
     key = services.generate_key("aes-256-gcm", "encrypt", text)
     for _ in range(3):
@@ -40,11 +57,11 @@ def inside(services, text):
     except Exception:
         return "refused"
 """
-_INSIDE = EntryPoint(
-    "inside",
-    "main:inside",
-    (Parameter("text", "text", many=False),),
-    OutputRule("json", (), 1, 1 << 16, 0, ""),
+_TEXT = (Parameter("text", "text", many=False),)
+_OUTPUT = OutputRule("json", (), 1, 1 << 16, 0, "")
+_INSIDE = tuple(
+    EntryPoint(name, f"main:{name}", _TEXT, _OUTPUT)
+    for name in ("hungry", "inside", "sneak")
 )
 
 
@@ -87,7 +104,7 @@ class Room:
 
 @pytest.fixture(scope="module")
 def bundle_of() -> Callable[[Machine], Bundle]:
-    entries = sorted((*ENTRIES, _INSIDE), key=lambda entry: entry.name)
+    entries = sorted((*ENTRIES, *_INSIDE), key=lambda entry: entry.name)
     return lambda machine: machine.bundle(
         SOURCE + INSIDE, entry_points=[each.to_value() for each in entries]
     )
@@ -180,6 +197,39 @@ def test_what_an_app_calls_inside_is_counted_with_its_outcome(room: Room) -> Non
     assert told[("IF-9", "ok")] == "1"
     assert told[("IF-10", "ok")] == "3"
     assert [outcome for name, outcome in told if name == "IF-11"] != ["ok"]
+
+
+def test_what_an_app_has_not_declared_is_refused_and_logged_whichever_way_it_tries(
+    room: Room, bundle_of: Callable[[Machine], Bundle]
+) -> None:
+    """RES-1, also where the app swallows the refusal."""
+    other = room.services.create(bundle_of(room.machine).to_bytes())
+    start = room.log().entries
+    assert room.services.call("sneak", text=other.hex()) == 4
+    told = {
+        (e.detail["interface"], e.outcome, e.detail.get("rule")): e.detail["count"]
+        for e in room.since(start)
+        if e.action == "app.call" and e.subject == room.enclave.hex()
+    }
+    assert told == {
+        ("IF-7", "refused", "resource.storage"): "3",
+        ("IF-5", "refused", "resource.peer"): "1",
+    }
+    room.services.destroy(other)
+
+
+def test_memory_that_an_app_was_not_given_is_refused_and_logged_by_name(
+    room: Room,
+) -> None:
+    """HW-5: 256 MiB are reached, not passed, and the app lives on."""
+    assert room.services.call("hungry", text=str(100 << 20)) == 100 << 20
+    start = room.log().entries
+    with pytest.raises(LimitReached, match=f"memory_bytes: {256 << 20}") as failure:
+        room.services.call("hungry", text=str(300 << 20))
+    assert [each.rule for each in failure.value.findings] == ["resource.memory_bytes"]
+    assert room.services.call("hungry", text="1") == 1
+    (failed,) = (e for e in room.since(start) if e.outcome == "failed")
+    assert failed.detail["rule"] == "resource.memory_bytes"
 
 
 def test_what_is_called_in_a_channel_is_counted_too(room: Room) -> None:

@@ -5,13 +5,16 @@ One test walks the table (STANDARD 6): what each function must do and what it mu
 refuse. A function without a row here, or a row without a refusal, is a failure.
 """
 
+import inspect
 import os
 import shutil
+import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Literal, get_args, get_origin, get_type_hints
 
 import pytest
 
@@ -37,6 +40,7 @@ from strongroom.errors import (
     Malformed,
     NotFound,
     Refused,
+    Stale,
     StrongroomError,
     Tampered,
 )
@@ -45,6 +49,7 @@ from strongroom.services.attestation import appraise, verify_evidence
 from strongroom.services.channel import ChannelAgent
 from strongroom.services.crypto import Ciphertext, PublicKey as CryptoKey, Tag
 from strongroom.services.isolation import Isolation
+from strongroom.system.monitor.gate import GateConnection
 from tests.integration.machine import SOURCE, Machine
 
 ROOTS = ("simulated", "tpm2")
@@ -65,8 +70,8 @@ class Case:
         """Return services of a further enclave."""
         return self.machine.fresh(self.isolation, bundle or self.bundle)
 
-    def policy(self, measurement: bytes) -> bytes:
-        """Return a policy that accepts this platform and the app of a measurement."""
+    def policy(self, *measurements: bytes) -> bytes:
+        """Return a policy for this platform and the apps measured so; or it alone."""
         evidence = Evidence.from_bytes(self.services.report(NONCE))
         platform, _ = verify_evidence(
             evidence, self.machine.trust, now=int(time.time()) + 1
@@ -75,11 +80,12 @@ class Case:
             owner="bank",
             kinds=(self.machine.root.kind,),
             registers={each.name: (each.value,) for each in platform.registers},
-            locks=LOCKS,
+            locks=LOCKS if measurements else platform.locks,
             max_platform_age_s=300,
             min_firmware_svn=0,
-            apps=(
-                AppRule.measured(measurement, config=not_checked_bytes("none is used")),
+            apps=tuple(
+                AppRule.measured(each, config=not_checked_bytes("none is used"))
+                for each in measurements
             ),
         ).to_bytes()
 
@@ -124,6 +130,23 @@ def creates(case: Case) -> None:
         assert services.call("echo", text="hello") == "hello"
 
 
+def creates_from_inside(case: Case) -> None:
+    """An app has another one created and destroyed by whoever called it."""
+    with case.another() as services:
+        made = services.call("make", text=case.bundle.to_bytes().hex())
+        assert isinstance(made, str)
+        enclave = bytes.fromhex(made)
+        assert enclave in {each.enclave_id for each in case.isolation.status().enclaves}
+        said = services.call("end", text=made)
+        assert isinstance(said, str)
+        record = ended(case, bytes.fromhex(said))
+        assert (record.enclave_id, record.reason) == (enclave, "requested")
+        assert enclave not in {
+            each.enclave_id for each in case.isolation.status().enclaves
+        }
+        raises(NotFound, lambda: services.call("end", text=case.enclave.hex()))
+
+
 def creates_only_what_is_signed_listed_and_whole(case: Case) -> None:
     def create(data: bytes) -> Callable[[], object]:
         fresh = OutsideServices(case.isolation, case.machine.policy())
@@ -143,16 +166,25 @@ def creates_only_what_is_signed_listed_and_whole(case: Case) -> None:
 def destroys(case: Case) -> None:
     services = OutsideServices(case.isolation, case.machine.policy())
     enclave = services.create(case.bundle.to_bytes())
-    signed = services.destroy(enclave)
-    monitor = case.isolation.status().monitor_key
-    record = open_record(Destruction, signed, monitor.verifying())
+    record = ended(case, services.destroy(enclave))
     assert (record.enclave_id, record.reason) == (enclave, "requested")
     raises(Conflict, lambda: services.random(1))
+
+
+def ended(case: Case, signed: bytes) -> Destruction:
+    """Return a destruction record that this machine's monitor has signed."""
+    monitor = case.isolation.status().monitor_key
+    return open_record(Destruction, signed, monitor.verifying())
 
 
 def destroys_for_its_owner_only(case: Case) -> None:
     with OutsideServices(case.isolation, case.machine.policy()) as stranger:
         raises(NotFound, lambda: stranger.destroy(case.enclave))
+    with socket.socket(socket.AF_UNIX) as link:
+        link.connect(os.fspath(case.machine.folder / "node" / "monitor.sock"))
+        gate = GateConnection(link)
+        for handle in (bytes(16), case.enclave[:16]):
+            refused("gate.owner", lambda: gate.call("DESTROY", {"handle": handle}))  # noqa: B023
     assert case.services.call("echo", text="lives") == "lives"
 
 
@@ -168,6 +200,20 @@ def reports(case: Case) -> None:
         b"bound",
     )
     assert app.measurement == case.bundle.manifest.measurement
+
+
+def reports_on_the_platform_alone(case: Case) -> None:
+    evidence = Evidence.from_bytes(case.services.report(NONCE, subject="platform"))
+    now = int(time.time()) + 1
+    platform, app = verify_evidence(evidence, case.machine.trust, now=now)
+    assert (platform.kind, platform.nonce, app) == (
+        case.machine.root.kind,
+        NONCE,
+        None,
+    )
+    report, bound = case.services.report, b"bound"
+    raises(Malformed, lambda: report(NONCE, bound, "platform"))
+    raises(Malformed, lambda: report(NONCE, b"", "nobody"))  # type: ignore[arg-type]
 
 
 def reports_on_a_challenge_of_a_size_only(case: Case) -> None:
@@ -187,6 +233,19 @@ def verifies_a_report(case: Case) -> None:
     )
     assert verdict["measurement"] == case.bundle.manifest.measurement
     assert verdict["user_data"] == b"bound"
+
+
+def verifies_a_report_of_the_platform_alone(case: Case) -> None:
+    verify, roots = case.services.verify_report, case.machine.endorsements.to_bytes()
+    alone, policy = case.services.report(NONCE, subject="platform"), case.policy()
+    verdict = verify(alone, roots, policy, NONCE)
+    assert set(verdict) == {"kind", "device_id"}
+    assert verdict["kind"] == case.machine.root.kind
+    raises(Stale, lambda: verify(alone, roots, policy, bytes(32)))
+    wanted = case.policy(case.bundle.manifest.measurement)
+    refused("app.evidence", lambda: verify(alone, roots, wanted, NONCE))
+    both = case.services.report(NONCE)
+    refused("app.measurement", lambda: verify(both, roots, policy, NONCE))
 
 
 def verifies_no_report_that_is_false_old_or_of_another(case: Case) -> None:
@@ -252,6 +311,8 @@ def opens_a_channel(case: Case) -> None:
         "crypto.algorithm-purpose", lambda: remote.generate_key(mine, "encrypt", "test")
     )
     assert not any(b"secret" in message for message in path.seen)
+    raises(NotFound, lambda: remote.create(case.bundle.to_bytes()))
+    raises(NotFound, lambda: remote.destroy(case.enclave))
     remote.close()
     raises(Conflict, lambda: remote.random(1))
 
@@ -564,10 +625,18 @@ def unseals_for_the_same_app_and_data_only(case: Case) -> None:
 
 
 ROWS: Mapping[int, tuple[Callable[[Case], None], ...]] = {
-    1: (creates, creates_only_what_is_signed_listed_and_whole),
+    1: (creates, creates_from_inside, creates_only_what_is_signed_listed_and_whole),
     2: (destroys, destroys_for_its_owner_only),
-    3: (reports, reports_on_a_challenge_of_a_size_only),
-    4: (verifies_a_report, verifies_no_report_that_is_false_old_or_of_another),
+    3: (
+        reports,
+        reports_on_the_platform_alone,
+        reports_on_a_challenge_of_a_size_only,
+    ),
+    4: (
+        verifies_a_report,
+        verifies_a_report_of_the_platform_alone,
+        verifies_no_report_that_is_false_old_or_of_another,
+    ),
     5: (opens_a_channel, opens_no_channel_that_the_path_has_touched),
     6: (stores, stores_in_declared_namespaces_only),
     7: (loads, loads_the_newest_or_refuses_in_words),
@@ -604,12 +673,32 @@ def test_the_interface(case: Case, number: int, check: Callable[[Case], None]) -
     check(case)
 
 
-@pytest.mark.parametrize("side", [InsideServices, OutsideServices])
-def test_both_sides_have_every_function_with_the_same_names(side: type) -> None:
+@pytest.mark.parametrize("side", [InsideServices, OutsideServices, RemoteServices])
+def test_every_side_has_every_function_with_the_same_names_types_and_defaults(
+    side: type,
+) -> None:
     for row in INTERFACES.values():
         mine, agreed = getattr(side, row.name), getattr(Services, row.name)
-        assert mine.__annotations__ == agreed.__annotations__, row.name
-        assert set(row.takes) == set(agreed.__annotations__) - {"return"}
+        assert inspect.signature(mine) == inspect.signature(agreed), row.name
+
+
+def test_the_table_has_the_names_and_types_of_the_functions() -> None:
+    for row in INTERFACES.values():
+        hints = get_type_hints(getattr(Services, row.name))
+        types = {name: as_it_travels(kind) for name, kind in hints.items()}
+        assert types.pop("return") is row.gives, row.name
+        assert list(types.items()) == list(row.takes.items()), row.name
+    assert {row.name for row in INTERFACES.values()} == {
+        name for name in vars(Services) if not name.startswith("_")
+    }
+
+
+def as_it_travels(kind: type) -> type:
+    """Return the plain type that values of an annotation have."""
+    if get_origin(kind) is Literal:
+        (plain,) = {type(each) for each in get_args(kind)}
+        return plain
+    return get_origin(kind) or kind
 
 
 def page() -> str:
@@ -638,7 +727,8 @@ def page() -> str:
     lines += [
         "",
         "A key is named by a handle of 16 bytes; `verify_signature` also takes a `PublicKey` record. `policy` of `seal` is",  # noqa: E501
-        '"measurement" or "signer". Arguments and results travel as deterministic CBOR maps, so any language can call them.',  # noqa: E501
+        '"measurement" or "signer", `subject` of `report` "app" or "platform". Arguments and results travel as deterministic CBOR',  # noqa: E501
+        "maps, so any language can call them.",
         "",
         f"{len(INTERFACES)} functions, {len(CHECKS)} checks, {runs} runs.",
         "",

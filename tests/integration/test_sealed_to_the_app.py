@@ -2,7 +2,7 @@
 """Data sealing with real enclaves (SEAL, IF-14, IF-15): who opens what, and why not."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,8 +14,9 @@ from strongroom.core.codec.bundle import Bundle
 from strongroom.core.codec.signed import sign_record
 from strongroom.core.crypto import SigningKey
 from strongroom.errors import Refused, StrongroomError, Tampered, Untrusted
-from strongroom.node.roots import Root
-from strongroom.services.isolation import Isolation
+from strongroom.node.provision import PROGRAM
+from strongroom.node.roots import DEVICE, Root
+from strongroom.services.isolation import Isolation, MonitorProcess, start_monitor
 from tests.integration.machine import SOURCE, Machine
 
 SECRET = b"the figures of the quarter"
@@ -201,3 +202,56 @@ def test_an_app_seals_and_opens_from_its_own_code(
             services.unseal(sealed)
         assert rule(refusal) == "interface.offer"
         assert os.fsencode("of the app") not in sealed
+
+
+def another_boot(machine: Machine) -> MonitorProcess:
+    """Start the monitor with one module more in the template: other software."""
+    node = machine.folder / "node"
+    return start_monitor(
+        device=node / DEVICE,
+        socket=node / "monitor.sock",
+        administrator=machine.administrator.public.sign,
+        program=PROGRAM,
+        preload=("strongroom.application.runtime.service", "colorsys"),
+    )
+
+
+@pytest.mark.parametrize("suite_id", ["sm", "intl"])
+def test_another_boot_of_the_same_device_opens_nothing(
+    tmp_path: Path, suite_id: str
+) -> None:
+    """It is refused by name, and nothing empty takes its place (SEAL, STOR)."""
+    machine = Machine(tmp_path / "m", suite_id, Root())
+    bundle = machine.bundle(storage=["ledger", "keys"])
+    cipher = {"sm": "sm4-gcm", "intl": "aes-256-gcm"}[suite_id]
+    with (
+        machine.start(),
+        machine.connect() as isolation,
+        machine.fresh(isolation, bundle) as services,
+    ):
+        sealed = services.seal(SECRET)
+        services.store("ledger", "figures", SECRET)
+        key = services.generate_key(cipher, "encrypt", "figures")
+    with (
+        another_boot(machine),
+        machine.connect() as isolation,
+        machine.fresh(isolation, bundle) as services,
+    ):
+        acts: tuple[tuple[str, Callable[[], object]], ...] = (
+            ("seal.boot", lambda: services.unseal(sealed)),
+            ("storage.boot", lambda: services.load("ledger", "figures")),
+            ("storage.boot", lambda: services.store("ledger", "figures", b"anew")),
+            ("storage.boot", lambda: services.encrypt(key, SECRET)),
+        )
+        for name, act in acts + acts:
+            with pytest.raises(Refused) as refusal:
+                act()
+            assert rule(refusal) == name
+    with (
+        machine.start(),
+        machine.connect() as isolation,
+        machine.fresh(isolation, bundle) as services,
+    ):
+        assert services.load("ledger", "figures") == SECRET
+        assert services.unseal(sealed) == SECRET
+        assert services.decrypt(key, services.encrypt(key, SECRET)) == SECRET

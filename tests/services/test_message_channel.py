@@ -25,10 +25,12 @@ from strongroom.services.channel import (
     ChannelService,
     Conversation,
     listed,
+    service as service_module,
     signed_by,
 )
 from strongroom.services.channel.handshake import Finish, Hello, Offer
 from strongroom.services.channel.records import REKEY_EVERY, Direction
+from strongroom.services.channel.service import MAX_WAITING
 from strongroom.services.channel.who import anyone
 
 each_suite = pytest.mark.parametrize("suite_id", ["sm", "intl"])
@@ -259,6 +261,42 @@ def test_keys_change_after_so_many_records_on_both_sides() -> None:
     for number in range(REKEY_EVERY + 2):
         assert theirs.open(ours.seal(b"%d" % number)) == (0, b"%d" % number)
     assert ours._secret == theirs._secret != before
+
+
+def test_who_opens_channels_and_says_nothing_keeps_nobody_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(service_module, "MAX_SESSIONS", 3)
+    world = World("intl")
+
+    def opened() -> bytes:
+        agent = world.agent()
+        session, finish, _ = agent.finish(world.service.offer(agent.hello()))
+        world.service.finish(session, finish)
+        return session
+
+    speaks = opened()
+    silent = [opened() for _ in range(2)]
+    world.service.session(speaks)
+    more = [opened() for _ in range(2)]
+    for each in (speaks, *more):
+        world.service.session(each)
+    for each in silent:
+        with pytest.raises(NotFound):
+            world.service.session(each)
+
+
+def test_the_oldest_offer_that_nobody_finished_is_forgotten() -> None:
+    world = World("intl")
+    agents = [world.agent() for _ in range(MAX_WAITING + 1)]
+    offers = [world.service.offer(agent.hello()) for agent in agents]
+    for at in (-1, 1, 0):
+        session, finish, _ = agents[at].finish(offers[at])
+        if at:
+            world.service.finish(session, finish)
+            continue
+        with pytest.raises(NotFound):
+            world.service.finish(session, finish)
 
 
 def test_a_record_has_a_size() -> None:

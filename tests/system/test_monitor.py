@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from strongroom.core.codec.keys import PublicKey
-from strongroom.core.rats import Endorsements, Trust
+from strongroom.core.rats import AppClaims, Endorsements, Trust
 from strongroom.errors import (
     Conflict,
     LimitReached,
@@ -27,6 +27,7 @@ from tests.system.deployment import (
     call_of,
     create,
     creation,
+    eventually,
     record_of,
 )
 from tests.system.echo_program import Method
@@ -45,6 +46,8 @@ def test_create_call_destroy(running: Deployment, isolation: Isolation) -> None:
     assert [each.enclave_id for each in isolation.status().enclaves] == [
         enclave.enclave_id
     ]
+    began = int(time.time())
+    eventually(lambda: int(time.time()) > began)
     data = enclave.destroy()
     assert enclave.destroy() == data
     record = record_of(running, isolation, data)
@@ -52,6 +55,7 @@ def test_create_call_destroy(running: Deployment, isolation: Isolation) -> None:
     assert record.enclave_id == enclave.enclave_id
     assert record.measurement == enclave.measurement
     assert record.memory_bytes == MEMORY_BYTES
+    assert record.created_at <= began < record.destroyed_at <= time.time()
     assert isolation.status().enclaves == ()
 
 
@@ -135,9 +139,27 @@ def test_memory_can_be_set_and_is_reported(
     most = MEMORY_BYTES * 2
     with isolation.create(bundle, running.policy(), memory_bytes=most) as enclave:
         assert isolation.status().enclaves[0].memory_bytes == most
+        assert app_of(running, isolation, enclave).memory_bytes == most
         assert enclave.call(Method.ALLOCATE, b"%d" % (MEMORY_BYTES + SLACK)) == b""
     with pytest.raises(LimitReached):
         isolation.create(bundle, running.policy(), memory_bytes=1 << 44)
+
+
+def app_of(running: Deployment, isolation: Isolation, enclave: Enclave) -> AppClaims:
+    """Return what the monitor reports of an enclave."""
+    now, nonce = int(time.time()), os.urandom(16)
+    trust = Trust(Endorsements((running.root,), ()))
+    platform = verify(isolation.evidence(nonce), trust, now + 1)
+    report = isolation.report(enclave.enclave_id, nonce)
+    return verify_app_evidence(report, platform, now + 1)
+
+
+def test_a_report_says_how_many_tasks_an_app_may_have(
+    running: Deployment, isolation: Isolation
+) -> None:
+    with create(running, isolation, threads=3, processes=2) as enclave:
+        app = app_of(running, isolation, enclave)
+    assert (app.threads, app.processes) == (3, 2)
 
 
 def test_evidence_verifies(running: Deployment, isolation: Isolation) -> None:

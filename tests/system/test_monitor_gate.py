@@ -42,10 +42,13 @@ def test_wrong_handle(gate: GateConnection) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+@pytest.mark.parametrize("command", ["CALL", "DESTROY"])
 def test_another_user_with_the_right_handle(
-    running: Deployment, gate: GateConnection
+    running: Deployment, gate: GateConnection, command: str
 ) -> None:
     created = gate.call("CREATE", creation(running))
+    handle = created["handle"]
+    asked = {"CALL": call_of(handle), "DESTROY": {"handle": handle}}
     answer, tell = os.pipe()
     running.socket.parent.chmod(0o755)
     running.socket.chmod(0o666)
@@ -56,7 +59,7 @@ def test_another_user_with_the_right_handle(
             os.seteuid(65534)
             with socket.socket(socket.AF_UNIX) as link:
                 link.connect(running.socket.name)
-                GateConnection(link).call("CALL", call_of(created["handle"]))
+                GateConnection(link).call(command, asked[command])
         except Refused as refusal:
             os.write(tell, rule_of(refusal).encode())
         finally:
@@ -67,7 +70,7 @@ def test_another_user_with_the_right_handle(
     os.close(tell)
     with os.fdopen(answer, "rb") as pipe:
         assert pipe.read() == b"gate.owner"
-    assert gate.call("CALL", call_of(created["handle"]))["payload"] == b"x"
+    assert gate.call("CALL", call_of(handle))["payload"] == b"x"
 
 
 def test_only_allowed_methods(running: Deployment, isolation: Isolation) -> None:

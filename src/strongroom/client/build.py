@@ -137,6 +137,7 @@ def read_manifest(
     )
     app.end()
     _check_callers(manifest)
+    _check_parameters(manifest)
     return manifest
 
 
@@ -148,6 +149,16 @@ def _check_callers(manifest: Manifest) -> None:
         if each.command not in known:
             message = f"{MANIFEST_FILE}: [callers] names {each.command}, no command"
             raise Malformed(message)
+
+
+def _check_parameters(manifest: Manifest) -> None:
+    """Refuse datasets of an app that is called, which has no way to get them."""
+    for entry in manifest.entry_points if manifest.kind == "service" else ():
+        for parameter in entry.parameters:
+            if parameter.is_dataset:
+                where = f"entry.{entry.name}.parameters.{parameter.name}.type"
+                wanted = '"text" with bytes in hex, or another type of value'
+                raise _wrong(where, f"{wanted}: an app of kind service gets no dataset")
 
 
 def _entry_point(name: str, source: "_Table") -> EntryPoint:

@@ -24,7 +24,7 @@ def run(source: str, values: dict[str, object] | None = None, *tables: bytes) ->
         "inputs": rows,
         "values": values or {},
     }
-    with Worker.fork() as worker:
+    with Worker.fork(memory_bytes=4096) as worker:
         _, memory = worker.run(job, [Memory.of(table) for table in tables])
         with memory.map() as view:
             return bytes(view)
@@ -72,8 +72,9 @@ def test_an_app_without_a_result_fails(source: str) -> None:
 
 
 def test_running_out_of_memory_is_a_limit() -> None:
-    with pytest.raises(LimitReached, match="memory"):
+    with pytest.raises(LimitReached, match="memory_bytes: 4096") as failure:
         run("def main(): raise MemoryError")
+    assert [each.rule for each in failure.value.findings] == ["resource.memory_bytes"]
 
 
 def test_an_app_that_ends_its_process_fails() -> None:

@@ -12,6 +12,7 @@ from strongroom.core.codec.permits import (
     allows_command,
     allows_namespace,
     allows_peer,
+    products_of,
 )
 from strongroom.errors import Malformed, Refused
 
@@ -61,9 +62,22 @@ def test_a_namespace_that_is_merely_like_it_is_refused(asked: str) -> None:
         allows_namespace(app(storage=("journal", "audit")), asked)
 
 
+SIGNER, STRANGER = b"s" * 32, b"t" * 32
+LEDGER = products_of("ledger", SIGNER, SIGNER)
+
+
+def test_a_product_of_another_signer_is_named_with_it() -> None:
+    theirs = products_of("ledger", STRANGER, SIGNER)
+    allows_peer(app(peers=(f"ledger@{STRANGER.hex()}",)), MEASURED, theirs)
+    allows_peer(app(peers=(f"ledger@{SIGNER.hex()}",)), MEASURED, LEDGER)
+    for named in ("ledger", f"ledger@{SIGNER.hex()}", f"other@{STRANGER.hex()}"):
+        with pytest.raises(Refused):
+            allows_peer(app(peers=(named,)), MEASURED, theirs)
+
+
 def test_a_peer_is_named_by_measurement_or_by_product() -> None:
-    allows_peer(app(peers=(MEASURED.hex(),)), MEASURED, "ledger")
-    allows_peer(app(peers=("other", "ledger")), MEASURED, "ledger")
+    allows_peer(app(peers=(MEASURED.hex(),)), MEASURED, LEDGER)
+    allows_peer(app(peers=("other", "ledger")), MEASURED, LEDGER)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +86,7 @@ def test_a_peer_is_named_by_measurement_or_by_product() -> None:
 )
 def test_another_peer_is_refused(peers: tuple[str, ...]) -> None:
     with pytest.raises(Refused) as refusal:
-        allows_peer(app(peers=peers), MEASURED, "ledger")
+        allows_peer(app(peers=peers), MEASURED, LEDGER)
     found = refusal.value.findings[0]
     assert found.rule == "resource.peer"
     assert "strongroom.toml" in found.remedy
@@ -80,13 +94,13 @@ def test_another_peer_is_refused(peers: tuple[str, ...]) -> None:
 
 def test_a_peer_without_a_name_is_not_let_in_by_an_empty_one() -> None:
     with pytest.raises(Refused):
-        allows_peer(app(peers=("",)), MEASURED, "")
+        allows_peer(app(peers=("",)), MEASURED, ("",))
 
 
 PARTY, HOLDER, ENCLAVE = (
     Caller("key", MEASURED),
     Caller("tls", MEASURED),
-    Caller("app", MEASURED, "vault"),
+    Caller("app", MEASURED, ("vault", f"vault@{SIGNER.hex()}")),
 )
 EVERYONE = (HOST, ANYONE, PARTY, HOLDER, ENCLAVE)
 

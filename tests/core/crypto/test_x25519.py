@@ -20,9 +20,17 @@ def test_rfc_7748_section_5_2() -> None:
         "asymmetric/X25519/rfc7748.txt", "r"
     ) as file:
         values = [line.rpartition(" = ")[2].strip() for line in file if "PUT_" in line]
-    scalar, u, out = map(bytes.fromhex, values[:3])
-    assert shared_secret(scalar, u) == out
-    assert len(values) % 3 == 0
+    assert len(values) == 9
+    for at in range(0, 9, 3):
+        scalar, u, out = map(bytes.fromhex, values[at : at + 3])
+        assert shared_secret(scalar, u) == out
+
+
+def test_a_thousand_times_of_rfc_7748_section_5_2() -> None:
+    k = u = bytes([9]) + bytes(31)
+    for _ in range(1000):
+        k, u = shared_secret(k, u), k
+    assert k.hex() == "684cf59ba83309552800ef566f2f4d3c1c3887c49360e3875f2eb94d99532c51"
 
 
 def test_wycheproof(wycheproof: Vectors) -> None:

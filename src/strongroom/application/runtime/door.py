@@ -31,7 +31,7 @@ from strongroom.application.sdk.inside import InsideServices
 from strongroom.application.sdk.interface import FIRST_ENTRY
 from strongroom.core.codec import cbor
 from strongroom.core.codec.bundle import HTTP, HTTP_COMMANDS, Manifest
-from strongroom.core.codec.permits import Caller, allows_command
+from strongroom.core.codec.permits import Caller, allows_command, reached
 from strongroom.core.rats import Call
 from strongroom.errors import Malformed, NotFound, StrongroomError
 from strongroom.services.channel.ra_tls.connection import RaTlsConnection
@@ -108,7 +108,8 @@ class Door:
             body = json.dumps(error.to_value()).encode()
             return Response(status_of(error), _JSON, body)
         except MemoryError:
-            return Response(507, "", b"")
+            limit = reached("memory_bytes", self._manifest.memory_bytes)
+            return Response(507, _JSON, json.dumps(limit.to_value()).encode())
 
     def _called(self, request: Request, caller: Caller) -> Response:
         try:

@@ -21,7 +21,8 @@ def main(gate: ServiceGate, bundle: bytes) -> None:
     """
     verified = Bundle.from_bytes(bundle).verify()
     if verified.manifest.kind == "task":
-        with Worker.fork(verified.manifest.cpu_seconds) as worker:
+        limits = verified.manifest.cpu_seconds, verified.manifest.memory_bytes
+        with Worker.fork(*limits) as worker:
             TaskEnclave(gate, verified, worker).serve()
         return
     entry = verified.manifest.entry_point("serve")

@@ -26,7 +26,7 @@ from strongroom.application.sdk.interface import (
 )
 from strongroom.core.codec import cbor
 from strongroom.core.codec.bundle import EntryPoint, VerifiedBundle
-from strongroom.core.codec.permits import HOST, Caller, allows_command
+from strongroom.core.codec.permits import HOST, Caller, allows_command, reached
 from strongroom.core.rats import Call, ServiceGate
 from strongroom.errors import (
     AppFailed,
@@ -75,7 +75,7 @@ class ServiceEnclave:
         except StrongroomError as error:
             return error
         except MemoryError:
-            return LimitReached("the app reached the enclave's limit memory_bytes")
+            return reached("memory_bytes", self._manifest.memory_bytes)
 
     def _gated(self, call: Call) -> bytes:
         """Answer the ordinary side, and what it carries for others."""

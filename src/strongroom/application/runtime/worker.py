@@ -21,6 +21,7 @@ from typing import Self
 from strongroom.application.runtime.app import run_app
 from strongroom.application.runtime.values import start_readers
 from strongroom.core.codec import cbor
+from strongroom.core.codec.permits import reached
 from strongroom.errors import (
     AppFailed,
     LimitReached,
@@ -93,17 +94,18 @@ class Worker:
         self._link = link
 
     @classmethod
-    def fork(cls, cpu_seconds: int = 0) -> Self:
+    def fork(cls, cpu_seconds: int = 0, memory_bytes: int = 0) -> Self:
         """Start the worker; call before any key exists in this process.
 
         Args:
             cpu_seconds: of the app's manifest; 0 for no limit.
+            memory_bytes: of the app's manifest, for the error that names it.
         """
         ours, theirs = socket.socketpair()
         pid = os.fork()
         if pid == 0:
             ours.close()
-            _serve(theirs, cpu_seconds)
+            _serve(theirs, cpu_seconds, memory_bytes)
         theirs.close()
         return cls(pid, ours)
 
@@ -160,7 +162,7 @@ class Worker:
             self._pid = 0
 
 
-def _serve(link: socket.socket, cpu_seconds: int) -> None:
+def _serve(link: socket.socket, cpu_seconds: int, memory_bytes: int) -> None:
     """Run one job in the worker process and end.
 
     The worker keeps its end of the link and no other descriptor: the gate and the
@@ -177,8 +179,7 @@ def _serve(link: socket.socket, cpu_seconds: int) -> None:
             memory = Memory.of(data)
             _send(link, {"kind": kind, "length": memory.length}, [memory.fd])
         except MemoryError:
-            limit = LimitReached("the app reached the enclave's limit memory_bytes")
-            _send(link, limit.to_value(), [])
+            _send(link, reached("memory_bytes", memory_bytes).to_value(), [])
         except StrongroomError as error:
             _send(link, error.to_value(), [])
         code = 0

@@ -14,6 +14,7 @@ from strongroom.application.sdk.interface import (
     FIRST_ENTRY,
     NUMBERS,
     Policy,
+    Subject,
 )
 from strongroom.errors import Malformed, NotFound
 
@@ -29,9 +30,11 @@ class CallingServices(ABC):
     @abstractmethod
     def _call(self, method: int, payload: bytes) -> bytes: ...
 
-    def report(self, nonce: bytes, user_data: bytes = b"") -> bytes:
-        """Return evidence of the app and its platform (IF-3)."""
-        return self._bytes("report", nonce=nonce, user_data=user_data)
+    def report(
+        self, nonce: bytes, user_data: bytes = b"", subject: Subject = "app"
+    ) -> bytes:
+        """Return evidence of the app and its platform, or of that alone (IF-3)."""
+        return self._bytes("report", nonce=nonce, user_data=user_data, subject=subject)
 
     def verify_report(
         self, evidence: bytes, endorsements: bytes, policy: bytes, nonce: bytes

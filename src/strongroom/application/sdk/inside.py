@@ -3,12 +3,12 @@
 
 import threading
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from strongroom.application.sdk import app_keys
 from strongroom.application.sdk.calls import decode_answer_as
 from strongroom.application.sdk.host_store import HostStore
-from strongroom.application.sdk.interface import Policy
+from strongroom.application.sdk.interface import Policy, Subject
 from strongroom.application.sdk.peers import LocalPeers, Relay
 from strongroom.application.sdk.remote import RemoteServices
 from strongroom.application.sdk.tally import Tally, tallied
@@ -23,12 +23,12 @@ from strongroom.core.rats import (
     Trust,
     not_checked_bytes,
 )
-from strongroom.errors import Malformed
+from strongroom.errors import Malformed, NotFound
 from strongroom.services import crypto
 from strongroom.services.attestation import appraise, verify_evidence
 from strongroom.services.channel import ChannelAgent, ChannelService
 from strongroom.services.sealing import Sealer
-from strongroom.services.storage import Place, ProtectedFiles, Storage
+from strongroom.services.storage import Place, ProtectedFiles, Storage, refusals
 
 if TYPE_CHECKING:
     from strongroom.application.sdk.tls_end import TlsEnd
@@ -77,9 +77,18 @@ class InsideServices:
         return self._ask({"ask": "destroy", "enclave": enclave})
 
     @tallied
-    def report(self, nonce: bytes, user_data: bytes = b"") -> bytes:
-        """Return evidence of this app and its platform (IF-3)."""
-        app = self._gate.report(nonce, user_data)
+    def report(
+        self, nonce: bytes, user_data: bytes = b"", subject: Subject = "app"
+    ) -> bytes:
+        """Return evidence of this app and its platform, or of that alone (IF-3).
+
+        Raises:
+            Malformed: another subject, or user data of a platform.
+        """
+        if subject not in get_args(Subject) or (subject != "app" and user_data):
+            message = "a report is of the app, or of the platform without user data"
+            raise Malformed(message)
+        app = self._gate.report(nonce, user_data) if subject == "app" else b""
         return replace(self._platform(nonce), app=app).to_bytes()
 
     @tallied
@@ -89,22 +98,27 @@ class InsideServices:
         """Verify evidence and appraise it (IF-4).
 
         Returns:
-            `measurement`, `signer`, `enclave_id`, `user_data` of the app.
+            `kind` and `device_id` of the platform, and `measurement`, `signer`,
+            `enclave_id`, `user_data` of the app; without an app the former alone.
 
         Raises:
-            Refused: with every finding.
+            Refused: with every finding; `app.evidence`, the policy names apps and
+                the evidence is of a platform alone, `app.measurement`, the reverse.
         """
         now = self._gate.now()
         trusted = Trust(Endorsements.from_bytes(endorsements))
         shown = Evidence.from_bytes(evidence)
         platform, app = verify_evidence(shown, trusted, now=now)
-        if app is None:
-            message = "this evidence is of a platform alone"
-            raise Malformed(message)
         wanted = AppraisalPolicy.from_bytes(policy)
-        any_data = not_checked_bytes(_ANY_USER_DATA)
+        any_data = None if app is None else not_checked_bytes(_ANY_USER_DATA)
         appraise(platform, app, wanted, nonce=nonce, now=now, user_data=any_data)
-        return {
+        found: dict[str, object] = {
+            "kind": platform.kind,
+            "device_id": platform.device_id,
+        }
+        if app is None:
+            return found
+        return found | {
             "measurement": app.measurement,
             "signer": app.signer,
             "enclave_id": app.enclave_id,
@@ -132,12 +146,12 @@ class InsideServices:
     @tallied
     def store(self, namespace: str, block: str, data: bytes) -> None:
         """Store a block; it is durable on return (IF-6)."""
-        self.storage(namespace).write(block, data)
+        self._namespace(namespace).write(block, data)
 
     @tallied
     def load(self, namespace: str, block: str) -> bytes:
         """Return the newest content of a block (IF-7)."""
-        return self.storage(namespace).read(block)
+        return self._namespace(namespace).read(block)
 
     def connect(self, enclave: bytes) -> RemoteServices:
         """Open a channel to another enclave of this device (ISO-2).
@@ -157,15 +171,21 @@ class InsideServices:
         agent = ChannelAgent(
             manifest.suite, self._gate.random, verify, self._peers.prove
         )
-        return RemoteServices(agent, Relay(self._gate, enclave))
+        with self.tally.refusals("open_channel"):
+            return RemoteServices(agent, Relay(self._gate, enclave))
 
     def storage(self, namespace: str) -> Storage:
         """Return a namespace of the manifest, for transactions of many blocks.
 
         Raises:
-            Refused: `resource.storage`, the manifest does not declare it (RES-1).
+            Refused: `resource.storage`, the manifest does not declare it (RES-1);
+                `storage.boot`, the app wrote it on other software.
             Stale: `storage.rollback`.
         """
+        with self.tally.refusals("load"):
+            return self._namespace(namespace)
+
+    def _namespace(self, namespace: str) -> Storage:
         allows_namespace(self._bundle.manifest, namespace)
         with self._opening:
             if namespace not in self._open:
@@ -182,15 +202,23 @@ class InsideServices:
                 "namespace": namespace,
             }
         )
+        made = f"{owner}/{namespace}"
+        is_made = self._gate.counter(made) > 0  # by any boot: keys are of one
         with self._gate.sealing_key(f"storage/{namespace}") as key:
-            return Storage.open(
-                HostStore(self._gate.ask_host, namespace),
-                self._gate,
-                key,
-                place,
-                create=True,
-                random=self._gate.random,
-            )
+            try:
+                opened = Storage.open(
+                    HostStore(self._gate.ask_host, namespace),
+                    self._gate,
+                    key,
+                    place,
+                    create=not is_made,
+                    random=self._gate.random,
+                )
+            except NotFound as error:
+                raise refusals.other_boot(namespace) from error
+        if not is_made:
+            self._gate.increment(made)
+        return opened
 
     @property
     def keys(self) -> crypto.KeyRing:

@@ -24,6 +24,7 @@ FIRST_ENTRY: Final = 32
 """The method number of an app's first entry point; they follow by name."""
 
 Policy = Literal["measurement", "signer"]
+Subject = Literal["app", "platform"]
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,8 @@ class Interface:
         taken = ", ".join(
             f"{name}: {kind.__name__}" for name, kind in self.takes.items()
         )
-        return f"{self.name}({taken}) -> {self.gives.__name__}"
+        gives = "None" if self.gives is type(None) else self.gives.__name__
+        return f"{self.name}({taken}) -> {gives}"
 
 
 _SEALING = {"associated_data": bytes}
@@ -59,7 +61,7 @@ INTERFACES: Final[Mapping[int, Interface]] = MappingProxyType(
             "report",
             "remote attestation",
             "request report",
-            {"nonce": bytes, "user_data": bytes},
+            {"nonce": bytes, "user_data": bytes, "subject": str},
             bytes,
         ),
         4: Interface(
@@ -148,13 +150,21 @@ class Services(Protocol):
     def destroy(self, enclave: bytes) -> bytes:
         """Destroy one that was created; return the signed record of it (IF-2)."""
 
-    def report(self, nonce: bytes, user_data: bytes = b"") -> bytes:
-        """Return evidence of both layers for a nonce of 8 to 64 bytes (IF-3)."""
+    def report(
+        self, nonce: bytes, user_data: bytes = b"", subject: Subject = "app"
+    ) -> bytes:
+        """Return evidence for a nonce of 8 to 64 bytes (IF-3).
+
+        Of both layers, or of the platform alone, which binds no user data.
+        """
 
     def verify_report(
         self, evidence: bytes, endorsements: bytes, policy: bytes, nonce: bytes
     ) -> dict[str, object]:
-        """Verify evidence of another, appraise it, and return the verdict (IF-4)."""
+        """Verify evidence of another, appraise it, and return the verdict (IF-4).
+
+        A policy without apps is for a platform alone, and for nothing else.
+        """
 
     def open_channel(self, hello: bytes) -> bytes:
         """Answer a client's hello; records follow under the keys agreed on (IF-5)."""

@@ -3,8 +3,8 @@
 
 Both stand under one monitor, which tells each of them its key over the gate: evidence
 that this key signed is of an enclave on the same device and boot. Whom an app talks
-to is in its manifest (`peers`, RES-1): a measurement in hex, or the name of a product
-of its own signer.
+to is in its manifest (`peers`, RES-1): a measurement in hex, a product of its own
+signer by name, or one of another signer as NAME@SIGNER.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from strongroom.application.sdk.calls import decode_answer_as
 from strongroom.core.codec import cbor
 from strongroom.core.codec.bundle import VerifiedBundle
 from strongroom.core.codec.keys import PublicKey
-from strongroom.core.codec.permits import Caller, allows_peer
+from strongroom.core.codec.permits import Caller, allows_peer, products_of
 from strongroom.core.crypto import VerifyingKey, constant_time_equal
 from strongroom.core.rats import AppClaims, Evidence, ServiceGate
 from strongroom.errors import Refused, Untrusted
@@ -51,8 +51,7 @@ class LocalPeers:
         if is_introduction(proof):
             return introduced(proof, heard)
         found = self._judge(proof, nonce, heard[:BOUND_BYTES])
-        ours = found.signer == self._gate.platform().signer
-        return Caller("app", found.measurement, found.product if ours else "")
+        return Caller("app", found.measurement, self._products(found))
 
     def check(
         self, evidence: bytes, enclave: bytes, bound: tuple[bytes, bytes]
@@ -83,10 +82,12 @@ class LocalPeers:
         )
         if not whole:
             raise _untrusted("evidence of this handshake", "evidence of another")
-        signed_alike = claims.signer == names.signer
-        product = claims.product if signed_alike else ""
-        allows_peer(self._manifest, claims.measurement, product)
+        allows_peer(self._manifest, claims.measurement, self._products(claims))
         return claims
+
+    def _products(self, found: AppClaims) -> tuple[str, ...]:
+        own_signer = self._gate.platform().signer
+        return products_of(found.product, found.signer, own_signer)
 
 
 class Relay:

@@ -7,12 +7,13 @@ of the call, so they are logged before anybody has it, and cost no crossing.
 
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from typing import Concatenate, ParamSpec, Protocol, TypeVar, cast
 
 from strongroom.application.sdk.interface import NUMBERS
-from strongroom.errors import StrongroomError
+from strongroom.errors import Refused, StrongroomError
 from strongroom.system.monitor.events import MAX_CALLS, outcome_of
 
 P = ParamSpec("P")
@@ -48,6 +49,15 @@ class Tally:
                 break
         rows = [(at, count, code, rule) for (at, code, rule), count in counts.items()]
         return [row for row in rows if row[1]][:MAX_CALLS]
+
+    @contextmanager
+    def refusals(self, name: str) -> Iterator[None]:
+        """Count what a rule refuses on a way beside the function of that name."""
+        try:
+            yield
+        except Refused as error:
+            self.note(NUMBERS[name], *outcome_of(error))
+            raise
 
 
 class Tallied(Protocol):

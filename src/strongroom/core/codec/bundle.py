@@ -28,7 +28,8 @@ _NAME = re.compile(r"[a-z][a-z0-9-]{0,63}")
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _FUNCTION = re.compile(r"[A-Za-z_][\w.]{0,127}:[A-Za-z_]\w{0,63}", re.ASCII)
 _CALLER = re.compile(
-    r"host|anyone|(key|tls):[0-9a-f]{64}|app:([0-9a-f]{64,128}|[a-z][a-z0-9-]{0,63})"
+    r"host|anyone|(key|tls):[0-9a-f]{64}"
+    r"|app:([0-9a-f]{64,128}|[a-z][a-z0-9-]{0,63}(@[0-9a-f]{64})?)"
 )
 HTTP_COMMANDS = "commands"
 """`Manifest.http` of an app whose entry points plain HTTP clients may call."""
@@ -146,7 +147,7 @@ class CallerList(Record):
             _require(
                 bool(_CALLER.fullmatch(caller)),
                 f"callers of {self.command}: {caller[:80]!r} is not host, anyone, "
-                "key:ID, tls:SHA256 or app:MEASUREMENT, in lower-case hex",
+                "key:ID, tls:SHA256, app:MEASUREMENT or app:NAME@SIGNER, in lower hex",
             )
 
 

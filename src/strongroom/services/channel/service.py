@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from strongroom.core.codec.permits import Caller
 from strongroom.core.crypto import KemKey, suite
-from strongroom.errors import LimitReached, NotFound, Untrusted
+from strongroom.errors import NotFound, Untrusted
 from strongroom.services.channel.handshake import (
     BOX_INFO,
     NONCE_BYTES,
@@ -64,7 +64,7 @@ class ChannelService:
         self._suite, self._random, self._report = suite(suite_id), random, report
         self._admit = admit
         self._waiting: OrderedDict[bytes, _Waiting] = OrderedDict()
-        self._sessions: dict[bytes, Session] = {}
+        self._sessions: OrderedDict[bytes, Session] = OrderedDict()
 
     def offer(self, data: bytes) -> bytes:
         """Answer a hello with a fresh key that the evidence binds (IF-5, step b).
@@ -73,7 +73,6 @@ class ChannelService:
 
         Raises:
             Untrusted: `channel.suite`.
-            LimitReached: as many channels as there may be.
         """
         hello = Hello.from_bytes(data)
         if hello.suite != self._suite.id:
@@ -84,9 +83,6 @@ class ChannelService:
                 got=hello.suite,
                 remedy="Speak the suite of the app; nothing else is negotiated.",
             )
-        if len(self._sessions) >= MAX_SESSIONS:
-            message = f"an app has at most {MAX_SESSIONS} channels open"
-            raise LimitReached(message)
         key = self._suite.kem_key(self._random(self._suite.kem_seed_bytes))
         session, nonce = self._random(SESSION_BYTES), self._random(NONCE_BYTES)
         bound = offer_digest(data, session, key.public.raw, nonce)
@@ -100,7 +96,9 @@ class ChannelService:
     def finish(self, session: bytes, data: bytes) -> None:
         """Take the agent's second message; the channel is open then (step c).
 
-        A finish counts once: its key is forgotten, whatever comes of it.
+        A finish counts once: its key is forgotten, whatever comes of it. Where there
+        are too many channels, the longest silent one is over: nobody who opens them
+        and says nothing keeps others out.
 
         Raises:
             NotFound: no such offer, or one that was finished.
@@ -122,6 +120,8 @@ class ChannelService:
             for side in ("agent", "service")
         )
         self._sessions[session] = Session(Conversation(mine, theirs), client)
+        if len(self._sessions) > MAX_SESSIONS:
+            self._sessions.popitem(last=False)
 
     def session(self, session: bytes) -> Session:
         """Return an open channel.
@@ -133,6 +133,7 @@ class ChannelService:
         if found is None:
             message = "no such channel is open: begin with a hello"
             raise NotFound(message)
+        self._sessions.move_to_end(session)
         return found
 
     def forget(self, session: bytes) -> None:

@@ -17,6 +17,7 @@ KEY = "storage.key"
 OWNER = "storage.owner"
 SUPERSEDED = "storage.superseded"
 CHANGED = "storage.changed"
+BOOT = "storage.boot"
 
 _OWNER = "storage protection"
 _RESTORE = "Restore the newest copy of the whole store, or give its newest data anew."
@@ -115,6 +116,18 @@ def other_owner(owner: str, namespace: str) -> Untrusted:
         f"the storage {namespace!r} of {owner!r}",
         "that of another owner or namespace, put in its place",
         _RESTORE,
+    )
+
+
+def other_boot(namespace: str) -> Refused:
+    """The app has a storage of that name, and it is not of this boot's keys."""
+    return _refusal(
+        Refused,
+        BOOT,
+        f"the software under the app that wrote {namespace!r}",
+        "other software: what lies there does not open, and an empty one would hide it",
+        "Boot the software that wrote it; after an update, give the data to a new "
+        "version of the app, whose storage begins empty.",
     )
 
 

@@ -14,9 +14,9 @@ from typing import TypeVar
 
 from strongroom.core.codec import cbor
 from strongroom.core.codec.binding import Binding
-from strongroom.core.crypto import SecretBuffer
+from strongroom.core.crypto import SecretBuffer, forks
 from strongroom.core.rats.roles import Call, EnclaveGate, PlatformNames
-from strongroom.errors import Malformed, StrongroomError, Unavailable
+from strongroom.errors import Conflict, Malformed, StrongroomError, Unavailable
 from strongroom.system.monitor.gate import (
     ERROR,
     NUMBERS,
@@ -57,11 +57,26 @@ def run(link: socket.socket, program: Program) -> int:
 
 
 class _InTurn(GateConnection):
-    """Asks for all threads of a program, one question and its answer at a time."""
+    """Asks for all threads of a program, one question and its answer at a time.
+
+    Not for its children: they have the same socket, and would take answers, or the
+    next call, that are for their parent.
+    """
 
     def __init__(self, link: socket.socket) -> None:
         super().__init__(link)
         self.turn = threading.RLock()
+        self._forks = forks.count()
+
+    def require_own(self) -> None:
+        """Refuse a child.
+
+        Raises:
+            Conflict: this process is one.
+        """
+        if forks.count() != self._forks:
+            message = "the gate is of the app's first process: let it ask for children"
+            raise Conflict(message)
 
     def call(
         self,
@@ -71,6 +86,7 @@ class _InTurn(GateConnection):
         asked: Callable[[bytes], bytes] | None = None,
     ) -> dict[str, object]:
         """Send a command and return the fields of its reply, when it is its turn."""
+        self.require_own()
         with self.turn:
             return super().call(name, fields, fds, asked)
 
@@ -78,6 +94,7 @@ class _InTurn(GateConnection):
         self, name: str, fields: Mapping[str, object], answer: str, size: int
     ) -> SecretBuffer:
         """Send a command whose reply is a secret, when it is its turn."""
+        self.require_own()
         with self.turn:
             return super().call_secret(name, fields, answer, size)
 
@@ -120,6 +137,7 @@ class InsideGate:
         return Call(method, _field(frame, "payload", bytes), frame.fds)
 
     def _take(self, name: str) -> Frame | None:
+        self._asking.require_own()
         try:
             frame = recv_frame(self._link)
         except Unavailable:
@@ -155,6 +173,7 @@ class InsideGate:
         if self._request is None:
             message = "gate: nothing to answer"
             raise Malformed(message)
+        self._asking.require_own()
         with self._asking.turn:
             request, self._request = self._request, None
             if self._calls:

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from strongroom.core.codec.log_entry import LogEntry
+from strongroom.core.codec.permits import reached
 from strongroom.core.codec.signed import sign_record
 from strongroom.core.rats.destruction import Destruction, Reason
 from strongroom.errors import (
     AppFailed,
     Conflict,
-    Finding,
     LimitReached,
     Malformed,
     StrongroomError,
@@ -147,7 +147,7 @@ class Enclave:
                 exit=self._exit.text,
                 memory_bytes=self.birth.memory_bytes,
             )
-            self._log("END", reached(self.birth, self._exit.limit) if limit else None)
+            self._log("END", _reached(self.birth, self._exit.limit) if limit else None)
 
     def signed_record(self) -> bytes:
         """Return the record signed by the monitor key.
@@ -297,32 +297,18 @@ class Enclave:
         if record is None or record.reason in ("requested", "owner-gone"):
             return Conflict("this enclave has been destroyed")
         if record.reason == "limit":
-            return reached(self.birth, self._exit.limit)
+            return _reached(self.birth, self._exit.limit)
         return AppFailed(f"the enclave ended by itself: {record.exit}")
 
 
-def reached(birth: Birth, limit: str) -> LimitReached:
-    """Return the error of an app that went over what it declared; it names the limit.
-
-    Args:
-        birth: of the enclave.
-        limit: as the manifest names it.
-    """
+def _reached(birth: Birth, limit: str) -> LimitReached:
     declared = {
         "memory_bytes": birth.memory_bytes,
         "threads": birth.manifest.threads,
         "processes": birth.manifest.processes,
         "cpu_seconds": birth.manifest.cpu_seconds,
     }.get(limit, 0)
-    finding = Finding(
-        rule=f"resource.{limit}",
-        owner="app provider",
-        expected=f"at most {declared}, as the manifest declares",
-        got="more",
-        remedy=f"Have the app use less, or declare more {limit} and sign it anew.",
-    )
-    message = f"the enclave reached its limit {limit}: {declared}"
-    return LimitReached(message, [finding])
+    return reached(limit, declared)
 
 
 def _payload(answer: Frame) -> bytes:

@@ -35,6 +35,7 @@ from strongroom.services.channel.ra_tls.connection import (
     HTTP,
     Endpoint,
     client_end,
+    fresh_binding,
     server_end,
 )
 from strongroom.services.channel.ra_tls.peer import Enclave, KnownKey
@@ -162,6 +163,45 @@ def test_a_device_of_another_maker_is_refused(world: World, tmp_path: Path) -> N
 def test_a_certificate_without_evidence_is_refused(world: World) -> None:
     both = wire(client(world), server(world, ANYBODY, party(world))).run()
     assert both.rules["client"] == ["ra-tls.evidence"]
+
+
+def test_a_certificate_that_its_own_key_did_not_sign_is_refused(world: World) -> None:
+    """TLS proves who holds the key, not that the holder said the rest."""
+    der = enclave(world).credential.certificate.der
+    spoilt = Certificate(der[:-1] + bytes([der[-1] ^ 1]))
+    with pytest.raises(StrongroomError) as caught:
+        accepts_enclave(world).certificate(world.suite_id, spoilt)
+    assert [each.rule for each in caught.value.findings] == ["ra-tls.signature"]
+
+
+@pytest.mark.parametrize("suite_id", SUITES)
+def test_fresh_evidence_binds_suite_role_connection_and_key(suite_id: str) -> None:
+    exported, spki = bytes(range(64)), b"a key"
+    nonce, user_data = fresh_binding(suite_id, "client", exported, spki)
+    assert nonce == exported[:32]
+    others = [
+        fresh_binding(suite_id, "server", exported, spki),
+        fresh_binding(suite_id, "client", exported[:63] + b"x", spki),
+        fresh_binding(suite_id, "client", exported, b"another key"),
+        fresh_binding(SUITES[1 - SUITES.index(suite_id)], "client", exported, spki),
+    ]
+    assert len({user_data, *(each[1] for each in others)}) == 5
+
+
+def test_what_comes_before_the_evidence_is_judged_is_not_handed_on(
+    world: World,
+) -> None:
+    """A server that never gives the whole of its evidence."""
+    shown = enclave(world)
+    long = Shown(shown.credential, lambda *_: bytes(40_000))
+    both = wire(client(world), server(world, ANYBODY, long))
+    both.to_client = lambda data: data[:-100] if len(data) > 40_000 else data
+    assert not both.run().errors
+    assert both.client.held_bytes > 0
+    assert both.client.take() == b""
+    assert not both.client.is_open
+    with pytest.raises(Conflict):
+        both.client.send(b"an answer")
 
 
 def test_an_expired_certificate_is_refused_though_its_key_is_there(
@@ -324,6 +364,33 @@ def test_a_changed_record_ends_the_connection(world: World) -> None:
     assert caught.value.findings[0].rule == "tls.record"
     with pytest.raises(Conflict):
         both.server.feed(b"")
+
+
+@pytest.mark.parametrize("trick", ["drop", "repeat", "swap", "reflect", "another"])
+def test_a_record_that_is_not_the_next_ends_the_connection(
+    world: World, trick: str
+) -> None:
+    """The negatives of STANDARD 7.5, by a man who has the path."""
+    both, another = mutual(world).run(), mutual(world).run()
+    both.client.send(b"first")
+    first = both.client.outgoing()
+    both.client.send(b"second")
+    second = both.client.outgoing()
+    both.server.send(b"first")
+    another.client.send(b"first")
+    tricked = {
+        "drop": second,
+        "repeat": first + first,
+        "swap": second + first,
+        "reflect": both.server.outgoing(),
+        "another": another.client.outgoing(),
+    }[trick]
+    with pytest.raises(StrongroomError) as caught:
+        both.server.feed(tricked)
+    assert caught.value.findings[0].rule == "tls.record"
+    assert both.server.take() == b""
+    with pytest.raises(Conflict):
+        both.server.feed(second)
 
 
 def test_a_path_that_is_cut_is_told_from_one_that_was_closed(world: World) -> None:
