@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from strongroom.application.broker import BrokerConfig, Method
 from strongroom.application.sdk.interface import INTERFACES
 from strongroom.application.sdk.outside import OutsideServices
 from strongroom.application.sdk.remote import RemoteServices
@@ -22,6 +23,8 @@ from strongroom.core.codec.log_entry import CATEGORIES, LogEntry
 from strongroom.core.rats import AppraisalPolicy, AppRule, Evidence, not_checked_bytes
 from strongroom.errors import Refused, StrongroomError
 from strongroom.management.audit import GateLog, verify_gate_log
+from strongroom.node.broker_host import BrokerHost
+from strongroom.node.provision import broker_bundle
 from strongroom.services.attestation import verify_evidence
 from strongroom.services.channel import ChannelAgent
 from strongroom.services.isolation import Isolation
@@ -198,6 +201,28 @@ def test_what_is_called_in_a_channel_is_counted_too(room: Room) -> None:
     }
     assert ("IF-8", "ok", None) in told
     assert ("IF-7", "refused", "resource.storage") in told
+
+
+def test_a_brokers_methods_are_no_functions_of_the_interface(room: Room) -> None:
+    """The broker numbers its own methods from 1: the log takes none for an IF row."""
+    machine, start = room.machine, room.log().entries
+    owner = machine.administrator
+    policy = machine.policy(owner.signing.public)
+    config = BrokerConfig(
+        machine.suite_id, "room", owner.public, machine.endorsements.roots
+    )
+    with BrokerHost(
+        room.isolation,
+        broker_bundle(owner),
+        config.to_bytes(),
+        machine.folder / "journal",
+        lambda: policy,
+    ) as broker:
+        broker.call(Method.HELLO, {"nonce": NONCE})
+        broker.call(Method.TICKETS, {})
+    calls = [entry for entry in room.since(start) if entry.action == "gate.call"]
+    assert [entry.detail["method"] for entry in calls] == ["1", "2", "4"]
+    assert not any("interface" in entry.detail for entry in calls)
 
 
 def test_no_secret_is_in_any_file_of_the_log(room: Room) -> None:
