@@ -13,7 +13,7 @@ import pytest
 
 from strongroom.core.codec.log_entry import LogEntry
 from strongroom.core.codec.note import NoteKey
-from strongroom.core.codec.segment import JOURNAL, origin_of, place
+from strongroom.core.codec.segment import EVIDENCE, JOURNAL, origin_of, place
 from strongroom.core.rats import Evidence
 from strongroom.errors import Conflict, NotFound, Refused, StrongroomError, Unavailable
 from strongroom.management.audit import (
@@ -125,6 +125,7 @@ CHANGES: dict[str, Callable[[Path], None]] = {
     "a segment between is deleted": lambda f: shutil.rmtree(place(f, 1)),
     "segments change places": swap,
     "a segment stands twice": double,
+    "the evidence of a segment is deleted": lambda f: (place(f, 1) / EVIDENCE).unlink(),
 }
 
 
@@ -163,6 +164,30 @@ def test_a_journal_that_was_edited_while_the_monitor_was_down_shows(
     assert rules(refused.value) == {"audit.journal"}
 
 
+def test_a_journal_of_which_not_even_the_first_record_holds_shows(
+    deployment: Deployment,
+) -> None:
+    use(deployment, 2, kill=True)
+    journal = place(deployment.log, 0) / JOURNAL
+    data = journal.read_bytes()
+    journal.write_bytes(data[:4] + bytes([data[4] ^ 1]) + data[5:])
+    use(deployment, 0)
+    with pytest.raises(Refused) as refused:
+        verified(deployment)
+    assert rules(refused.value) == {"audit.journal"}
+
+
+@pytest.mark.parametrize("entries", ["", "-1", "many", "9" * 40])
+def test_a_head_that_is_no_number_is_refused_and_no_fault(
+    grown: Deployment, tmp_path: Path, entries: str
+) -> None:
+    log = verified(grown)
+    room = room_log(grown, log.device_id, bytes(32), entries, tmp_path)
+    with pytest.raises(Refused) as refused:
+        verify_gate_log(grown.log, grown.trust, int(time.time()), verify_folder(*room))
+    assert rules(refused.value) == {"audit.head"}
+
+
 def test_who_cuts_the_log_is_found_by_what_a_room_was_shown(
     deployment: Deployment,
 ) -> None:
@@ -177,7 +202,11 @@ def test_who_cuts_the_log_is_found_by_what_a_room_was_shown(
     log = verified(deployment)
     (segment,) = log.segments
     room = room_log(
-        deployment, device, segment.checkpoint.root, segment.checkpoint.size
+        deployment,
+        device,
+        segment.checkpoint.root,
+        str(segment.checkpoint.size),
+        deployment.folder / "room-log",
     )
     now = int(time.time())
     report = verify_folder(*room)
@@ -189,13 +218,12 @@ def test_who_cuts_the_log_is_found_by_what_a_room_was_shown(
 
 
 def room_log(
-    deployment: Deployment, device: bytes, root: bytes, size: int
+    deployment: Deployment, device: bytes, root: bytes, size: str, folder: Path
 ) -> tuple[Path, NoteKey]:
     """Return a room's log with one head of a node's, as the broker writes it."""
-    detail = {"origin": origin_of(device, 0), "entries": str(size)}
+    detail = {"origin": origin_of(device, 0), "entries": size}
     entry = LogEntry(0, "system", HEAD_ACTION, device.hex(), root.hex(), "ok", detail)
     log = AuditLog("room", deployment.suite_id, [entry.to_bytes()])
-    folder = deployment.folder / "room-log"
     for path, data in log.new_tiles():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(data)
