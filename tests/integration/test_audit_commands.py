@@ -133,10 +133,17 @@ def test_an_id_that_is_not_there_is_said_so_and_not_an_empty_answer(
     assert ask("insurer", "query", copy, "--task", "", code=2)["error"] == "usage"
 
 
-def test_a_party_asks_the_room_for_what_concerns_it(ask: Ask, copy: Path) -> None:
+def test_a_party_asks_the_room_for_what_concerns_it(
+    app: str, ask: Ask, copy: Path
+) -> None:
     every = rows(ask("insurer", "query", copy))
     mine = rows(ask("insurer", "query"))
     assert 0 < len(mine) < len(every)
+    of_app = rows(ask("insurer", "query", "--app", app))
+    assert 0 < len(of_app) < len(mine)
+    assert of_app == [
+        row for row in rows(ask("insurer", "query", copy, "--app", app)) if row in mine
+    ]
     until = str(mine[len(mine) // 2]["time"])
     assert rows(ask("insurer", "query", "--until", until)) == [
         row for row in mine if str(row["time"]) <= until
