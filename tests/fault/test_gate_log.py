@@ -177,6 +177,68 @@ def test_a_journal_of_which_not_even_the_first_record_holds_shows(
     assert rules(refused.value) == {"audit.journal"}
 
 
+def frames(journal: bytes) -> list[bytes]:
+    """Return the records of a journal, each with its length and MAC."""
+    found = []
+    while journal:
+        end = 4 + int.from_bytes(journal[:4], "big") + 32
+        found.append(journal[:end])
+        journal = journal[end:]
+    return found
+
+
+REORDERED: dict[str, Callable[[list[bytes]], list[bytes]]] = {
+    "one is taken out": lambda all_: all_[:2] + all_[3:],
+    "two change places": lambda all_: [*all_[:2], all_[3], all_[2], *all_[4:]],
+    "one stands twice": lambda all_: [*all_[:3], *all_[2:]],
+}
+
+
+@pytest.mark.parametrize("change", REORDERED)
+def test_records_of_a_journal_stay_in_their_order(
+    deployment: Deployment, change: str
+) -> None:
+    """Each MAC covers the one before: whole records cannot be moved about either."""
+    use(deployment, 4, kill=True)
+    journal = place(deployment.log, 0) / JOURNAL
+    kept = frames(journal.read_bytes())
+    assert len(kept) > 4
+    journal.write_bytes(b"".join(REORDERED[change](kept)))
+    use(deployment, 0)
+    with pytest.raises(Refused) as refused:
+        verified(deployment)
+    assert rules(refused.value) == {"audit.journal"}
+
+
+def test_segments_of_two_histories_do_not_go_together(
+    deployment: Deployment, tmp_path: Path
+) -> None:
+    """A host sets the log back: each history holds, a mixture of them does not."""
+    use(deployment, 1)
+    first = shutil.copytree(deployment.log, tmp_path / "first")
+    for _ in range(2):
+        use(deployment, 1)
+    one = shutil.copytree(deployment.log, tmp_path / "one")
+    shutil.rmtree(deployment.log)
+    shutil.copytree(first, deployment.log)
+    use(deployment, 2)
+    verified(deployment)
+    shutil.copytree(place(one, 2), place(deployment.log, 2))
+    with pytest.raises(Refused) as refused:
+        verified(deployment)
+    assert rules(refused.value) == {"audit.chain"}
+
+
+def test_a_history_that_a_room_was_not_shown_is_found(
+    grown: Deployment, tmp_path: Path
+) -> None:
+    log = verified(grown)
+    room = room_log(grown, log.device_id, bytes(32), "1", tmp_path)
+    with pytest.raises(Refused) as refused:
+        verify_gate_log(grown.log, grown.trust, int(time.time()), verify_folder(*room))
+    assert rules(refused.value) == {"audit.head"}
+
+
 @pytest.mark.parametrize("entries", ["", "-1", "many", "9" * 40])
 def test_a_head_that_is_no_number_is_refused_and_no_fault(
     grown: Deployment, tmp_path: Path, entries: str
