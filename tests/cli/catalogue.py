@@ -9,7 +9,7 @@ from typing import get_args
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 import strongroom.cli
-from strongroom.attack.route import ACTORS, Outcome
+from strongroom.attack.route import ACTORS, REASONS, Outcome
 from strongroom.attack.table import ROUTES
 from strongroom.cli.app import tree
 
@@ -55,6 +55,7 @@ def _of_attacks() -> Iterator[str]:
     """Yield the words of the table of attacks, which is data and stands elsewhere."""
     yield from (each for each in ACTORS if each != "root")
     yield from get_args(Outcome)
+    yield from REASONS
     for route in ROUTES.values():
         yield from (route.name, route.family)
         yield from (known.why for known in route.known.values())
