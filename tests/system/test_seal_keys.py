@@ -151,7 +151,9 @@ def test_a_newer_version_gets_the_very_key_of_the_older(
 
 
 @pytest.mark.parametrize(
-    ("old", "new"), [(OTHER, NEW), (OLD, OTHER), (NEW, OLD), (OTHER, OLD)]
+    ("old", "new"),
+    [(OTHER, NEW), (OLD, OTHER), (NEW, OLD), (OTHER, OLD)],
+    ids=["other to new", "old to other", "new to old", "other to old"],
 )
 def test_an_approval_has_to_name_both_apps(
     manufacturer: SimulatedManufacturer, tmp_path: Path, old: bytes, new: bytes
