@@ -12,6 +12,7 @@ import strongroom.cli
 from strongroom.attack.route import ACTORS, REASONS, Outcome
 from strongroom.attack.table import ROUTES
 from strongroom.cli.app import tree
+from strongroom.core.codec.log_entry import CATEGORIES
 
 FOLDER = Path(strongroom.cli.__file__).parent
 _FIRST = {"say": 1, "Facts": 1, "Grid": 1, "Check": 1, "Refusal": 1, "progress": 1}
@@ -41,6 +42,7 @@ def commands(
 def texts() -> Iterator[str]:
     """Yield every literal that the modules of the command line let `say` see."""
     yield from _of_attacks()
+    yield from CATEGORIES
     for file in sorted(FOLDER.glob("*.py")):
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
             if isinstance(node, ast.Call):

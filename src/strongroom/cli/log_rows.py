@@ -142,7 +142,7 @@ def classes(rows: Iterable[LogEntry]) -> dict[str, int]:
 
 def spelt(counts: dict[str, int]) -> str:
     """Return counts of classes in a line."""
-    return ", ".join(f"{name} {count}" for name, count in counts.items())
+    return ", ".join(f"{say(name)} {count}" for name, count in counts.items())
 
 
 def shown(name: str) -> str:
