@@ -37,6 +37,8 @@ Failed = Annotated[
     bool, typer.Option("--failed", help="Only what was refused or failed.")
 ]
 _WHOLE = re.compile(r"[0-9a-f]{32,}")
+_LONG = 64
+"""Letters that no other id than a whole one has; those of enclaves have 32."""
 
 
 class Wanted(TypedDict):
@@ -96,7 +98,8 @@ def wanted(  # noqa: PLR0913 - one parameter an option
 
 def _whole(what: str, text: str | None, all_rows: Callable[[], Rows]) -> str | None:
     """Return the id that a text means: tables show how ids begin."""
-    if text is None or _WHOLE.fullmatch(text):
+    is_id = text is not None and _WHOLE.fullmatch(text) is not None
+    if text is None or (is_id and len(text) >= _LONG):
         return text
     found = {
         name
@@ -104,7 +107,7 @@ def _whole(what: str, text: str | None, all_rows: Callable[[], Rows]) -> str | N
         for name in (entry.subject, entry.object, entry.detail.get(what, ""))
         if name and name.startswith(text)
     }
-    if text in found:
+    if text in found or (is_id and not found):
         return text
     if not found:
         message = say("no id in this log begins with {text}", text=text)
