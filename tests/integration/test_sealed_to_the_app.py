@@ -3,7 +3,6 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,6 @@ from strongroom.core.crypto import SigningKey
 from strongroom.errors import Refused, StrongroomError, Tampered, Untrusted
 from strongroom.node.roots import Root
 from strongroom.services.isolation import Isolation
-from strongroom.services.sealing import SealedData
 from tests.integration.machine import SOURCE, Machine
 
 SECRET = b"the figures of the quarter"
@@ -163,23 +161,6 @@ def test_another_device_does_not_open_it(
     ):
         opened(other, connected, other.bundle(), sealed)
     assert rule(refusal) == "seal.device"
-
-
-def test_names_that_the_host_writes_into_a_blob_open_nothing(
-    machine: Machine, isolation: Isolation
-) -> None:
-    """Names only say why; what opens a blob is the key of what sealed it."""
-    bundle, other = machine.bundle(), machine.bundle(CHANGED)
-    blob = SealedData.from_bytes(sealed_by(machine, isolation, bundle))
-    with machine.fresh(isolation, other) as services:
-        mine = SealedData.from_bytes(services.seal(b"mine"))
-        renamed = replace(blob, binding=mine.binding)
-        with pytest.raises(Tampered, match=r"seal\.data"):
-            services.unseal(renamed.to_bytes())
-    booted = replace(blob, booted=bytes(len(blob.booted)))
-    with pytest.raises(Refused) as refusal:
-        opened(machine, isolation, bundle, booted.to_bytes())
-    assert rule(refusal) == "seal.boot"
 
 
 def test_another_signers_app_does_not_open_it(
