@@ -62,7 +62,9 @@ def place() -> Iterator[Path]:
         yield Path(name)
 
 
-def run(place: Path, *options: str, user: int | None = None) -> dict[str, object]:
+def run(
+    place: Path, *options: str, user: int | None = None, code: int = 0
+) -> dict[str, object]:
     """Run the command, as another user if told; return what it prints."""
     done = subprocess.run(
         [sys.executable, "-m", "strongroom", "attack", "--json", *options],
@@ -74,7 +76,7 @@ def run(place: Path, *options: str, user: int | None = None) -> dict[str, object
         capture_output=True,
         check=False,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == code, done.stdout + done.stderr
     value: dict[str, object] = json.loads(done.stdout)
     return value
 
@@ -108,6 +110,17 @@ def test_an_ordinary_user_attacks_alone_and_leaves_nothing_behind(
     assert list(place.iterdir()) == [], "files are left"
     left = [line for line in lines_of_processes() if os.fsencode(place) in line]
     assert left == [], "processes are left"
+
+
+@isolated
+@FOR_ROOT
+def test_nothing_tried_is_no_success(place: Path) -> None:
+    options = ("--only=memory by ptrace", "--actor=root")
+    said = run(place, *options, user=Users.here().stranger, code=1)
+    rows = said["results"]
+    assert isinstance(rows, list)
+    assert {row["outcome"] for row in rows} == {"not tried"}
+    assert said["not_tried"] == len(rows) > 0
 
 
 def test_the_page_is_the_table() -> None:

@@ -9,9 +9,10 @@ from typing import get_args
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 import strongroom.cli
-from strongroom.attack.route import ACTORS, Outcome
+from strongroom.attack.route import ACTORS, REASONS, Outcome
 from strongroom.attack.table import ROUTES
 from strongroom.cli.app import tree
+from strongroom.core.codec.log_entry import CATEGORIES
 
 FOLDER = Path(strongroom.cli.__file__).parent
 _FIRST = {"say": 1, "Facts": 1, "Grid": 1, "Check": 1, "Refusal": 1, "progress": 1}
@@ -41,6 +42,7 @@ def commands(
 def texts() -> Iterator[str]:
     """Yield every literal that the modules of the command line let `say` see."""
     yield from _of_attacks()
+    yield from CATEGORIES
     for file in sorted(FOLDER.glob("*.py")):
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
             if isinstance(node, ast.Call):
@@ -55,6 +57,7 @@ def _of_attacks() -> Iterator[str]:
     """Yield the words of the table of attacks, which is data and stands elsewhere."""
     yield from (each for each in ACTORS if each != "root")
     yield from get_args(Outcome)
+    yield from REASONS
     for route in ROUTES.values():
         yield from (route.name, route.family)
         yield from (known.why for known in route.known.values())

@@ -5,8 +5,9 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
@@ -16,7 +17,15 @@ pytest.importorskip("uvicorn", reason="the extra `node` is not installed")
 from tests.cli.line import Run
 
 STOP_S = 30
-Serve = Callable[[], tuple["subprocess.Popen[bytes]", dict[str, str]]]
+
+
+class Serve(Protocol):
+    """Serves the example with more options; returns the process and what it said."""
+
+    def __call__(
+        self, *options: str
+    ) -> tuple["subprocess.Popen[bytes]", dict[str, str]]:
+        """Start it."""
 
 
 @pytest.fixture
@@ -26,10 +35,12 @@ def serve(party: Run, tmp_path: Path) -> Iterator[Serve]:
     assert party("app", "new", "ledger", "--service").code == 0
     assert party("app", "build", "ledger").code == 0
 
-    def start() -> tuple["subprocess.Popen[bytes]", dict[str, str]]:
+    def start(
+        *options: str,
+    ) -> tuple["subprocess.Popen[bytes]", dict[str, str]]:
         line = [sys.executable, "-m", "strongroom", "--json", "app", "serve"]
         child = subprocess.Popen(
-            [*line, "ledger.bundle", "--port", "0"], cwd=tmp_path, stdout=-1
+            [*line, "ledger.bundle", "--port", "0", *options], cwd=tmp_path, stdout=-1
         )
         running.append(child)
         assert child.stdout is not None
@@ -101,3 +112,34 @@ def test_it_ends_cleanly_and_the_machine_keeps_what_it_has(
     assert party(*line, again["address"], *deposit, *known).value["answer"] == 14
     child.send_signal(signal.SIGINT)
     assert child.wait(STOP_S) == 0
+
+
+def test_what_it_keeps_may_lie_in_a_database(
+    party: Run, serve: Serve, tmp_path: Path
+) -> None:
+    """An older copy of the database is refused, and the refusal says so in words."""
+    pytest.importorskip("sqlalchemy", reason="the extra `node` is not installed")
+    database, yesterday = tmp_path / "kept.db", tmp_path / "yesterday.db"
+    options = ("--store", f"sqlite:///{database}")
+    deposit = ["deposit", "--data", '{"account": "planted", "amount": 7}']
+
+    def run(*, refused: bool = False) -> object:
+        child, ready = serve(*options)
+        known = ["--service", ready["service"], "--allow", "simulated"]
+        done = party("--json", "app", "call", ready["address"], *deposit, *known)
+        child.send_signal(signal.SIGTERM)
+        assert child.wait(STOP_S) == 0
+        return done.value["findings"] if refused else done.value["answer"]
+
+    assert run() == 7
+    assert b"planted" not in database.read_bytes()
+    assert not (tmp_path / "strongroom-app" / "objects").exists()
+    yesterday.write_bytes(database.read_bytes())
+    assert run() == 14
+    database.write_bytes(yesterday.read_bytes())
+    findings = run(refused=True)
+    assert isinstance(findings, list)
+    assert findings[0]["rule"] == "storage.rollback"
+    assert "set back to an older copy" in findings[0]["got"]
+    wrong = party("--json", "app", "serve", "ledger.bundle", "--store", "ftp://x")
+    assert wrong.value["error"] == "malformed"

@@ -13,7 +13,7 @@ import pytest
 
 from strongroom.core.codec.log_entry import LogEntry
 from strongroom.core.codec.note import NoteKey
-from strongroom.core.codec.segment import JOURNAL, origin_of, place
+from strongroom.core.codec.segment import EVIDENCE, JOURNAL, origin_of, place
 from strongroom.core.rats import Evidence
 from strongroom.errors import Conflict, NotFound, Refused, StrongroomError, Unavailable
 from strongroom.management.audit import (
@@ -125,6 +125,7 @@ CHANGES: dict[str, Callable[[Path], None]] = {
     "a segment between is deleted": lambda f: shutil.rmtree(place(f, 1)),
     "segments change places": swap,
     "a segment stands twice": double,
+    "the evidence of a segment is deleted": lambda f: (place(f, 1) / EVIDENCE).unlink(),
 }
 
 
@@ -163,6 +164,92 @@ def test_a_journal_that_was_edited_while_the_monitor_was_down_shows(
     assert rules(refused.value) == {"audit.journal"}
 
 
+def test_a_journal_of_which_not_even_the_first_record_holds_shows(
+    deployment: Deployment,
+) -> None:
+    use(deployment, 2, kill=True)
+    journal = place(deployment.log, 0) / JOURNAL
+    data = journal.read_bytes()
+    journal.write_bytes(data[:4] + bytes([data[4] ^ 1]) + data[5:])
+    use(deployment, 0)
+    with pytest.raises(Refused) as refused:
+        verified(deployment)
+    assert rules(refused.value) == {"audit.journal"}
+
+
+def frames(journal: bytes) -> list[bytes]:
+    """Return the records of a journal, each with its length and MAC."""
+    found = []
+    while journal:
+        end = 4 + int.from_bytes(journal[:4], "big") + 32
+        found.append(journal[:end])
+        journal = journal[end:]
+    return found
+
+
+REORDERED: dict[str, Callable[[list[bytes]], list[bytes]]] = {
+    "one is taken out": lambda all_: all_[:2] + all_[3:],
+    "two change places": lambda all_: [*all_[:2], all_[3], all_[2], *all_[4:]],
+    "one stands twice": lambda all_: [*all_[:3], *all_[2:]],
+}
+
+
+@pytest.mark.parametrize("change", REORDERED)
+def test_records_of_a_journal_stay_in_their_order(
+    deployment: Deployment, change: str
+) -> None:
+    """Each MAC covers the one before: whole records cannot be moved about either."""
+    use(deployment, 4, kill=True)
+    journal = place(deployment.log, 0) / JOURNAL
+    kept = frames(journal.read_bytes())
+    assert len(kept) > 4
+    journal.write_bytes(b"".join(REORDERED[change](kept)))
+    use(deployment, 0)
+    with pytest.raises(Refused) as refused:
+        verified(deployment)
+    assert rules(refused.value) == {"audit.journal"}
+
+
+def test_segments_of_two_histories_do_not_go_together(
+    deployment: Deployment, tmp_path: Path
+) -> None:
+    """A host sets the log back: each history holds, a mixture of them does not."""
+    use(deployment, 1)
+    first = shutil.copytree(deployment.log, tmp_path / "first")
+    for _ in range(2):
+        use(deployment, 1)
+    one = shutil.copytree(deployment.log, tmp_path / "one")
+    shutil.rmtree(deployment.log)
+    shutil.copytree(first, deployment.log)
+    use(deployment, 2)
+    verified(deployment)
+    shutil.copytree(place(one, 2), place(deployment.log, 2))
+    with pytest.raises(Refused) as refused:
+        verified(deployment)
+    assert rules(refused.value) == {"audit.chain"}
+
+
+def test_a_history_that_a_room_was_not_shown_is_found(
+    grown: Deployment, tmp_path: Path
+) -> None:
+    log = verified(grown)
+    room = room_log(grown, log.device_id, bytes(32), "1", tmp_path)
+    with pytest.raises(Refused) as refused:
+        verify_gate_log(grown.log, grown.trust, int(time.time()), verify_folder(*room))
+    assert rules(refused.value) == {"audit.head"}
+
+
+@pytest.mark.parametrize("entries", ["", "-1", "many", "9" * 40])
+def test_a_head_that_is_no_number_is_refused_and_no_fault(
+    grown: Deployment, tmp_path: Path, entries: str
+) -> None:
+    log = verified(grown)
+    room = room_log(grown, log.device_id, bytes(32), entries, tmp_path)
+    with pytest.raises(Refused) as refused:
+        verify_gate_log(grown.log, grown.trust, int(time.time()), verify_folder(*room))
+    assert rules(refused.value) == {"audit.head"}
+
+
 def test_who_cuts_the_log_is_found_by_what_a_room_was_shown(
     deployment: Deployment,
 ) -> None:
@@ -177,7 +264,11 @@ def test_who_cuts_the_log_is_found_by_what_a_room_was_shown(
     log = verified(deployment)
     (segment,) = log.segments
     room = room_log(
-        deployment, device, segment.checkpoint.root, segment.checkpoint.size
+        deployment,
+        device,
+        segment.checkpoint.root,
+        str(segment.checkpoint.size),
+        deployment.folder / "room-log",
     )
     now = int(time.time())
     report = verify_folder(*room)
@@ -189,13 +280,12 @@ def test_who_cuts_the_log_is_found_by_what_a_room_was_shown(
 
 
 def room_log(
-    deployment: Deployment, device: bytes, root: bytes, size: int
+    deployment: Deployment, device: bytes, root: bytes, size: str, folder: Path
 ) -> tuple[Path, NoteKey]:
     """Return a room's log with one head of a node's, as the broker writes it."""
-    detail = {"origin": origin_of(device, 0), "entries": str(size)}
+    detail = {"origin": origin_of(device, 0), "entries": size}
     entry = LogEntry(0, "system", HEAD_ACTION, device.hex(), root.hex(), "ok", detail)
     log = AuditLog("room", deployment.suite_id, [entry.to_bytes()])
-    folder = deployment.folder / "room-log"
     for path, data in log.new_tiles():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(data)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from strongroom.application.broker import BrokerConfig, Method
 from strongroom.application.sdk.interface import INTERFACES
 from strongroom.application.sdk.outside import OutsideServices
 from strongroom.application.sdk.remote import RemoteServices
@@ -22,6 +23,9 @@ from strongroom.core.codec.log_entry import CATEGORIES, LogEntry
 from strongroom.core.rats import AppraisalPolicy, AppRule, Evidence, not_checked_bytes
 from strongroom.errors import LimitReached, Refused, StrongroomError
 from strongroom.management.audit import GateLog, verify_gate_log
+from strongroom.node import clockwork
+from strongroom.node.broker_host import BrokerHost
+from strongroom.node.provision import broker_bundle
 from strongroom.services.attestation import verify_evidence
 from strongroom.services.channel import ChannelAgent
 from strongroom.services.isolation import Isolation
@@ -30,6 +34,7 @@ from tests.integration.machine import ENTRIES, SOURCE, Machine
 
 SECRET = "planted-haemophilia"
 NONCE = bytes(range(32))
+_PATIENCE_S = 60
 INSIDE = b"""
 def hungry(services, text):
     return len(bytearray(int(text)))
@@ -77,6 +82,10 @@ class Room:
     def log(self) -> GateLog:
         """Return the log up to now."""
         self.isolation.log_head()
+        return self.signed()
+
+    def signed(self) -> GateLog:
+        """Return the log as far as it is signed."""
         folder = self.machine.folder / "node" / "gate-log"
         return verify_gate_log(folder, self.machine.trust, int(time.time()) + 1)
 
@@ -248,6 +257,48 @@ def test_what_is_called_in_a_channel_is_counted_too(room: Room) -> None:
     }
     assert ("IF-8", "ok", None) in told
     assert ("IF-7", "refused", "resource.storage") in told
+
+
+def broker_of(room: Room) -> BrokerHost:
+    """Return a broker on the machine of the room."""
+    machine = room.machine
+    owner = machine.administrator
+    policy = machine.policy(owner.signing.public)
+    config = BrokerConfig(
+        machine.suite_id, "room", owner.public, machine.endorsements.roots
+    )
+    return BrokerHost(
+        room.isolation,
+        broker_bundle(owner),
+        config.to_bytes(),
+        machine.folder / "journal",
+        lambda: policy,
+    )
+
+
+def test_a_brokers_methods_are_no_functions_of_the_interface(room: Room) -> None:
+    """The broker numbers its own methods from 1: the log takes none for an IF row."""
+    start = room.log().entries
+    with broker_of(room) as broker:
+        broker.call(Method.HELLO, {"nonce": NONCE})
+        broker.call(Method.TICKETS, {})
+    calls = [entry for entry in room.since(start) if entry.action == "gate.call"]
+    assert [entry.detail["method"] for entry in calls] == ["1", "2", "4"]
+    assert not any("interface" in entry.detail for entry in calls)
+
+
+def test_the_log_under_a_broker_is_signed_while_it_runs(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody checks in there: the node itself has its monitor sign."""
+    monkeypatch.setattr(clockwork, "TICK_S", 0.01)
+    monkeypatch.setattr(clockwork, "HEAD_TICKS", 3)
+    start = room.log().entries
+    with broker_of(room) as broker, clockwork.Clockwork(broker):
+        deadline = time.monotonic() + _PATIENCE_S
+        while room.signed().entries == start and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert room.signed().entries > start
 
 
 def test_no_secret_is_in_any_file_of_the_log(room: Room) -> None:

@@ -101,6 +101,10 @@ def test_an_approved_upgrade_opens_it_and_nothing_else_does(
     sealed = sealed_by(machine, isolation, old)
     word = approve(machine.provider.signing, old.verify(), new.verify())
     assert opened(machine, isolation, new, sealed, approval=word) == SECRET
+    elsewhere = sealed_by(machine, isolation, other)
+    with pytest.raises(Refused) as refusal:
+        opened(machine, isolation, new, elsewhere, approval=word)
+    assert rule(refusal) == "seal.measurement"
     with pytest.raises(Refused) as refusal:
         opened(machine, isolation, other, sealed, approval=word)
     assert rule(refusal) == "seal.measurement"

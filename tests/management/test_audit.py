@@ -222,6 +222,8 @@ def test_records_are_traced_back(whole: Path) -> None:
     assert not list(report.query(app="other"))
     window = report.query(since=start + 5, until=start + 9, party="enclave-7")
     assert [found for _, found in window] == [entry(7)]
+    moment = report.query(since=start + 7, until=start + 7)
+    assert [found for _, found in moment] == [entry(7)], "both ends are included"
 
 
 @pytest.mark.parametrize("suite_id", SUITE_IDS)

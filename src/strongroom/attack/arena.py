@@ -23,7 +23,7 @@ from typing import IO
 
 from strongroom.attack.processes import below, everyone, uid_of
 from strongroom.attack.room import unmasked
-from strongroom.attack.route import Actor, Result, Route
+from strongroom.attack.route import ONLY_ROOT, Actor, Result, Route
 from strongroom.attack.target import Target
 from strongroom.errors import Misconfigured, StrongroomError, error_from_value
 
@@ -74,8 +74,7 @@ def attack(routes: Sequence[Route], actors: Sequence[Actor]) -> Generator[Result
             names = [route.name for route in routes if actor in route.known]
             uid = users.of(actor)
             if uid is None:
-                reason = "takes root, to be another user"
-                yield from (Result(n, actor, "not tried", reason) for n in names)
+                yield from (Result(n, actor, "not tried", ONLY_ROOT) for n in names)
             elif names:
                 yield from _attack_as(uid, actor, names, target)
 

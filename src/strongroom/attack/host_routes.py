@@ -4,7 +4,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from strongroom.attack import devices, freshness, messages, paths
+from strongroom.attack import devices, freshness, kept, messages, paths
 from strongroom.attack.route import REFUSALS, Known, Route
 from strongroom.attack.target import Target
 from strongroom.errors import (
@@ -63,6 +63,11 @@ HOST: Final[tuple[Route, ...]] = (
                 freshness.blob_to_an_older_app,
                 _by("seal.svn"),
             ),
+            (
+                "sealed data by an approval of another upgrade",
+                kept.other_approval,
+                _by("seal.measurement"),
+            ),
             ("older sealed data put back", freshness.older_blob, Known("done", _OLDER)),
         ),
     ),
@@ -108,6 +113,25 @@ HOST: Final[tuple[Route, ...]] = (
                 "the whole store emptied",
                 freshness.store_emptied,
                 _by("storage.rollback"),
+            ),
+        ),
+    ),
+    *_routes(
+        "datasets, key rings and logs",
+        (
+            ("a sealed dataset altered", kept.dataset_altered, _by("floe.segment")),
+            ("a sealed dataset cut short", kept.dataset_cut, _by("floe.")),
+            (
+                "a shredded key by the key ring of yesterday",
+                kept.shredded_key,
+                _by("storage.rollback"),
+            ),
+            ("a gate's log altered", kept.log_altered, _by("audit.entry")),
+            ("a boot taken out of a gate's log", kept.log_cut, _by("audit.segment")),
+            (
+                "a gate's journal altered while it is down",
+                kept.journal_of_log_altered,
+                _by("audit.journal"),
             ),
         ),
     ),

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from strongroom.attack import native
-from strongroom.attack.route import NotTried
+from strongroom.attack.route import NO_SWAP, NotTried
 from strongroom.attack.target import Target
 
 SIZE = 32
@@ -106,8 +106,7 @@ def swapped(place: Callable[[Target], int]) -> Callable[[Target], bool]:
         finally:
             os.close(handle)
         if len(Path("/proc/swaps").read_text("ascii").splitlines()) < 2:  # noqa: PLR2004 - a heading
-            message = "no swap is on"
-            raise NotTried(message)
+            raise NotTried(NO_SWAP)
         return _is_swapped(at.enclave, page)
 
     return attempt

@@ -12,7 +12,7 @@ from strongroom.attack.app.victim import masked
 from strongroom.attack.calls import created
 from strongroom.attack.planted import files
 from strongroom.attack.processes import enclaves
-from strongroom.attack.route import OWNER, NotTried
+from strongroom.attack.route import NO_CAPABILITY, NO_CORE_FILE, OWNER, NotTried
 from strongroom.attack.target import Target
 from strongroom.errors import AppFailed
 
@@ -71,8 +71,7 @@ def network(at: Target) -> bool:
 def raised_limits(at: Target) -> bool:
     """Give the enclave more memory than its manifest says, by prlimit."""
     if os.geteuid() == 0 and not _may_set_limits():
-        message = "this root lacks CAP_SYS_RESOURCE"
-        raise NotTried(message)
+        raise NotTried(NO_CAPABILITY)
     _, hard = resource.prlimit(at.enclave, resource.RLIMIT_DATA)
     resource.prlimit(at.enclave, resource.RLIMIT_DATA, (hard + (1 << 20),) * 2)
     now, _ = resource.prlimit(at.enclave, resource.RLIMIT_DATA)
@@ -92,8 +91,7 @@ def core_of_a_fault(at: Target) -> bool:
     """Let core files be of any size, have an enclave fault, and look for one."""
     pattern = _CORE_PATTERN.read_text("utf-8").strip()
     if pattern.startswith("|"):
-        message = "core files go to a program of this machine"
-        raise NotTried(message)
+        raise NotTried(NO_CORE_FILE)
     before = enclaves(at.monitor)
     with created(at) as mine:
         told = mine.call("plant")

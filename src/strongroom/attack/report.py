@@ -23,11 +23,11 @@ Written by `strongroom attack --list --format markdown`; do not edit.
 
 Every row is a program that really tries, as the user or from the place that the row
 names. `strongroom attack` runs them all on your machine, and ends with code 1 if one
-ends otherwise than here. `denied` is the kernel's word, `refused` a rule of ours,
-`stopped` a limit of the manifest, each by the rule, or words of its message, in the
-last column. What **succeeds** is in bold; why is below. "app" is code inside an
-enclave; "host" is whoever has the machine's files, keeps the stores and carries the
-messages.
+ends otherwise than here, or if none can be tried there. `denied` is the kernel's word,
+`refused` a rule of ours, `stopped` a limit of the manifest, each by the rule, or words
+of its message, in the last column. What **succeeds** is in bold; why is below. "app" is
+code inside an enclave; "host" is whoever has the machine's files, keeps the stores and
+carries the messages.
 
 A grade is that of the weakest thing that an outcome rests on. `HW`: real hardware.
 `OS`: the kernel. `SIM`: software that models hardware, and ciphers whose keys it keeps.

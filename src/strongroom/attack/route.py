@@ -37,6 +37,13 @@ OWNER: Final = frozenset({errno.EPERM, errno.EACCES})
 PAGES: Final = OWNER | {errno.EIO, errno.EFAULT, errno.EINVAL}
 """How it says, of secret memory, that it has no such page in its own map."""
 
+ONLY_ROOT: Final = "only root can be another user"
+NO_SWAP: Final = "no swap is on"
+NO_CAPABILITY: Final = "this root lacks CAP_SYS_RESOURCE"
+NO_CORE_FILE: Final = "core files go to a program of this machine"
+REASONS: Final = (ONLY_ROOT, NO_SWAP, NO_CAPABILITY, NO_CORE_FILE)
+"""Why something is not tried; what a debugger says of itself is not among them."""
+
 REFUSALS: Final[tuple[type[StrongroomError], ...]] = (Refused, Malformed, LimitReached)
 
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """`strongroom attack`: every known route to a secret, tried on this machine.
 
-The exit code is 1 where an attack ends otherwise than docs/attacks.md says.
+The exit code is 1 where an attack ends otherwise than docs/attacks.md says, or where
+nothing could be tried.
 """
 
 import signal
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from strongroom.attack.route import Actor, Result, Route
 
 UNEXPECTED = 1
+NOT_TRIED = "not tried"
 Format = Literal["text", "markdown"]
 
 
@@ -72,7 +74,8 @@ def attack(
         typer.echo(report.page(results), nl=False)
     else:
         desk.printer.show(_value(results), *_blocks(results, tried=not known))
-    if not all(map(report.is_as_known, results)):
+    nothing = all(each.outcome == NOT_TRIED for each in results)
+    if nothing or not all(map(report.is_as_known, results)):
         raise typer.Exit(UNEXPECTED)
 
 
@@ -123,6 +126,7 @@ def _value(results: "Sequence[Result]") -> dict[str, object]:
 
     return {
         "as_documented": all(map(is_as_known, results)),
+        "not_tried": sum(each.outcome == NOT_TRIED for each in results),
         "results": [
             {
                 "attack": each.route,
@@ -146,7 +150,7 @@ def _blocks(results: "Sequence[Result]", *, tried: bool) -> list[Block]:
     found = report.rows(results)
     blocks: list[Block] = [
         Grid(
-            family,
+            _heading(family),
             ("attack", "actor", "outcome", "grade", "by"),
             [_cells(r) for r in members],
         )
@@ -163,7 +167,15 @@ def _blocks(results: "Sequence[Result]", *, tried: bool) -> list[Block]:
 def _cells(row: "Row") -> tuple[str, ...]:
     route = row.route
     actors = _names(row.actors)
-    return (say(route.name), actors, say(row.outcome), route.grade, row.note)
+    note = row.note
+    if row.outcome == NOT_TRIED:
+        note = ", ".join(map(say, note.split(", ")))
+    return (say(route.name), actors, say(row.outcome), route.grade, note)
+
+
+def _heading(family: str) -> str:
+    text = say(family)
+    return f"{text[0].upper()}{text[1:]}"
 
 
 def _verdict(results: "Sequence[Result]") -> list[Block]:
@@ -184,10 +196,18 @@ def _verdict(results: "Sequence[Result]") -> list[Block]:
     if odd:
         columns = ("attack", "actor", "outcome", "documented", "by")
         return [Grid("Not as documented", columns, odd)]
-    count = sum(each.outcome != "not tried" for each in results)
+    count = sum(each.outcome != NOT_TRIED for each in results)
+    left = len(results) - count
+    if not count:
+        return [Line(say("Nothing was tried."), "bold red")]
     text = say("{count} outcomes, all as documented.", count=count)
-    left = say("{count} not tried.", count=len(results) - count)
-    return [Line(f"{text} {left}", "bold green")]
+    if left:
+        text = say(
+            "{count} outcomes, all as documented; {left} not tried.",
+            count=count,
+            left=left,
+        )
+    return [Line(text, "bold green")]
 
 
 def _names(actors: "Sequence[Actor]") -> str:

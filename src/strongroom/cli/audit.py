@@ -1,28 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """`strongroom audit`: copy, verify and search a room's public log (LOG-3)."""
 
-import tempfile
-from collections import Counter
-from dataclasses import replace
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from strongroom.cli import arguments
+from strongroom.cli import arguments, log_rows
+from strongroom.cli.audit_gate import add_gate
 from strongroom.cli.command import command, noun
 from strongroom.cli.desk import Desk
+from strongroom.cli.log_copy import fetched, key_of, verified
 from strongroom.cli.output import Facts, Grid, Line
 from strongroom.cli.rows import maps
-from strongroom.cli.views import Check, iso, moment, short
+from strongroom.cli.views import Check, iso
 from strongroom.cli.words import say
 from strongroom.errors import Malformed
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from strongroom.core.codec.note import NoteKey
-    from strongroom.management.audit import AuditReport, GateLog, LogEntry
 
 group, attach = noun("The room's public log, and the nodes' own: verify, query.")
 Url = Annotated[str | None, typer.Option(help="Address of the room whose log it is.")]
@@ -34,13 +29,6 @@ Older = Annotated[
     Path | None,
     typer.Option(help="A checkpoint kept earlier: the log must have grown from it."),
 ]
-Since = Annotated[
-    str | None,
-    typer.Option(help="Only from then on: a date, or 2d for two days ago."),
-]
-_ID = 40
-"""Longer names are ids, and are shown short."""
-
 Folder = Annotated[Path | None, typer.Argument(help="Folder with a copy of the log.")]
 
 
@@ -52,7 +40,7 @@ def fetch(
     url: Url = None,
 ) -> None:
     """Copy a log into a folder; verifies nothing yet."""
-    files = _fetch(desk, folder, url)
+    files = fetched(desk, folder, url)
     done = say("{count} files of the log are in {folder}.", count=files, folder=folder)
     desk.printer.show({"folder": str(folder), "files": files}, Line(done))
 
@@ -68,8 +56,8 @@ def verify(
     older: Older = None,
 ) -> None:
     """Check every entry of a log against its signed checkpoint; needs only its key."""
-    report = _verified(desk, folder, url, _key(desk, key, room), older)
-    counts = Counter(entry.category for _, entry in report.query())
+    report = verified(desk, folder, url, key_of(desk, key, room), older)
+    counts = log_rows.classes(entry for _, entry in report.query())
     refused = sum(entry.outcome == "refused" for _, entry in report.query())
     checks = [
         Check(
@@ -83,9 +71,7 @@ def verify(
                 count=report.checkpoint.size,
             ),
         ),
-        Check(
-            "records", ", ".join(f"{name} {counts[name]}" for name in sorted(counts))
-        ),
+        Check("records", log_rows.spelt(counts)),
     ]
     if older is not None:
         checks.append(
@@ -95,7 +81,7 @@ def verify(
         "origin": report.checkpoint.origin,
         "entries": report.checkpoint.size,
         "root": report.checkpoint.root,
-        "categories": dict(counts),
+        "categories": counts,
         "refused": refused,
         "checks": [each.sentence for each in checks],
     }
@@ -115,143 +101,67 @@ def query(  # noqa: PLR0913 - one parameter an option
     desk: Desk,
     folder: Folder = None,
     *,
-    task: Annotated[str | None, typer.Option(help="Only of this task.")] = None,
-    party: Annotated[str | None, typer.Option(help="Only of this party.")] = None,
-    app: Annotated[str | None, typer.Option(help="Only of this app.")] = None,
-    since: Since = None,
+    task: Annotated[
+        str | None, typer.Option(help="Only of this task: its id, or how it begins.")
+    ] = None,
+    party: Annotated[
+        str | None,
+        typer.Option(help="Only of this party: name, id or identity file."),
+    ] = None,
+    app: log_rows.App = None,
+    since: log_rows.Since = None,
+    until: log_rows.Until = None,
+    of_class: log_rows.Class = None,
+    failed: log_rows.Failed = False,
     key: Key = None,
     room: arguments.RoomFile = None,
 ) -> None:
     """Search a verified copy of the log; without a folder, ask what concerns you."""
-    start = moment(since, desk.now(), past=True) if since else None
     who = desk.contacts.resolve(party) if party else None
-    if folder is None:
-        entries = _ask(desk, {"task": task, "party": who, "app": app, "since": start})
-    else:
-        report = _verified(desk, folder, None, _key(desk, key, room), None)
-        entries = list(report.query(task=task, party=who, app=app, since=start))
-    values = [
-        {"index": index, **entry.to_value(), "time": iso(entry.time)}
-        for index, entry in entries
-    ]
+    search = _searching(desk, folder, key, room)
+    wanted = log_rows.wanted(
+        desk,
+        lambda: search(log_rows.EVERYTHING),
+        task=task,
+        app=app,
+        party=who,
+        since=since,
+        until=until,
+    )
+    rows = log_rows.narrowed(search(wanted), of_class, failed=failed)
     names = desk.contacts.names()
     cells = [
         (
             index,
             iso(entry.time),
             entry.action,
-            names.get(entry.subject, short(entry.subject)),
-            names.get(entry.object, short(entry.object)),
+            names.get(entry.subject, log_rows.shown(entry.subject)),
+            names.get(entry.object, log_rows.shown(entry.object)),
             say(entry.outcome),
             entry.detail.get("rules", ""),
         )
-        for index, entry in entries
+        for index, entry in rows
     ]
     columns = ("no.", "time", "action", "who", "what", "outcome", "rules")
-    desk.printer.show({"entries": values}, Grid("Log", columns, cells))
+    desk.printer.show({"entries": log_rows.values(rows)}, Grid("Log", columns, cells))
 
 
-@command(group, "gate")
-def gate(  # noqa: PLR0913 - one parameter an option
-    desk: Desk,
-    folder: Annotated[
-        Path, typer.Argument(help="A monitor's own log: `gate-log` of a node.")
-    ],
-    *,
-    task: Annotated[
-        str | None, typer.Option(help="Only of this enclave, by its id in a receipt.")
-    ] = None,
-    party: Annotated[
-        str | None, typer.Option(help="Only of apps by this signer, or of this caller.")
-    ] = None,
-    app: Annotated[
-        str | None, typer.Option(help="Only of the app with this measurement.")
-    ] = None,
-    since: Since = None,
-    until: Annotated[
-        str | None,
-        typer.Option(help="Only until then: a date, or 2d ago."),
-    ] = None,
-    failed: Annotated[
-        bool, typer.Option("--failed", help="Only what was refused or failed.")
-    ] = False,
-    room: arguments.RoomFile = None,
-    room_log: Annotated[
-        Path | None,
-        typer.Option(help="A copy of the room's log: every head in it must be here."),
-    ] = None,
-) -> None:
-    """Verify and search what a node's monitor wrote down of every command."""
-    from strongroom.core.rats import Trust  # noqa: PLC0415
-    from strongroom.management.audit import verify_gate_log  # noqa: PLC0415
-
-    of, now = desk.room(room), desk.now()
-    trust = Trust(replace(of.endorsements, revoked=desk.home.revoked(of.kind)))
-    heads = (
-        _verified(desk, room_log, None, _key(desk, None, room), None)
-        if room_log
-        else None
-    )
-    log = verify_gate_log(folder, trust, now, heads)
-    start, end = (moment(at, now, past=True) if at else None for at in (since, until))
-    entries = [
-        (index, entry)
-        for index, entry in log.query(
-            task=task, app=app, party=party, since=start, until=end
-        )
-        if not failed or entry.outcome != "ok"
-    ]
-    _show_gate(desk, log, entries)
+def _searching(
+    desk: Desk, folder: Path | None, key: str | None, room: Path | None
+) -> Callable[[log_rows.Wanted], log_rows.Rows]:
+    """Return what searches: a verified copy, or what the broker answers."""
+    if folder is None:
+        return partial(_ask, desk)
+    report = verified(desk, folder, None, key_of(desk, key, room))
+    return lambda wanted: list(report.query(**wanted))
 
 
-def _show_gate(
-    desk: Desk, log: "GateLog", entries: "Sequence[tuple[int, LogEntry]]"
-) -> None:
-    values = [
-        {"index": index, **entry.to_value(), "time": iso(entry.time)}
-        for index, entry in entries
-    ]
-    cells = [
-        (
-            index,
-            iso(entry.time),
-            entry.action,
-            entry.detail.get("interface", ""),
-            short(entry.subject) if len(entry.subject) > _ID else entry.subject,
-            short(entry.object),
-            say(entry.outcome),
-            entry.detail.get("rule", entry.detail.get("error", "")),
-        )
-        for index, entry in entries
-    ]
-    columns = ("no.", "time", "action", "interface", "who", "what", "outcome", "rules")
-    holds = say(
-        "The log holds: {count} records of device {device}.",
-        count=log.entries,
-        device=short(log.device_id),
-    )
-    lines = [Line(holds, "green")]
-    if log.unsigned:
-        lines.append(
-            Line(say("A last part is not signed yet; it is left out."), "yellow")
-        )
-    value = {
-        "device": log.device_id,
-        "segments": len(log.segments),
-        "records": log.entries,
-        "unsigned": log.unsigned,
-        "entries": values,
-    }
-    desk.printer.show(value, *lines, Grid("Log", columns, cells))
-
-
-def _ask(desk: Desk, wanted: dict[str, object]) -> "list[tuple[int, LogEntry]]":
+def _ask(desk: Desk, wanted: log_rows.Wanted) -> log_rows.Rows:
+    """Ask the broker for what concerns this party."""
     from strongroom.management.audit import LogEntry  # noqa: PLC0415
 
     found = []
-    for row in maps(
-        desk.session.ask("log.query", {**wanted, "until": None}), "entries"
-    ):
+    for row in maps(desk.session.ask("log.query", {**wanted}), "entries"):
         match row:
             case {"index": int() as index, "entry": bytes() as data}:
                 found.append((index, LogEntry.from_bytes(data)))
@@ -261,47 +171,4 @@ def _ask(desk: Desk, wanted: dict[str, object]) -> "list[tuple[int, LogEntry]]":
     return found
 
 
-def _key(desk: Desk, text: str | None, room: Path | None) -> "NoteKey":
-    from strongroom.client.receipts import log_key  # noqa: PLC0415
-    from strongroom.core.codec.note import NoteKey  # noqa: PLC0415
-
-    if text is None:
-        return log_key(desk.room(room))
-    file = Path(text)
-    line = (
-        file.read_text("utf-8").strip() if "+" not in text or file.is_file() else text
-    )
-    return NoteKey.parse(line)
-
-
-def _verified(
-    desk: Desk, folder: Path | None, url: str | None, key: "NoteKey", older: Path | None
-) -> "AuditReport":
-    from strongroom.management.audit import verify_folder  # noqa: PLC0415
-
-    known = older.read_bytes() if older else None
-    if folder is not None:
-        return verify_folder(folder, key, older=known)
-    with tempfile.TemporaryDirectory(prefix="strongroom-log-") as place:
-        _fetch(desk, Path(place), url)
-        return verify_folder(Path(place), key, older=known)
-
-
-def _fetch(desk: Desk, folder: Path, url: str | None) -> int:
-    """Copy checkpoint and tiles, as c2sp.org/tlog-tiles names them."""
-    from strongroom.core.codec.note import Note  # noqa: PLC0415
-    from strongroom.core.codec.tlog import Checkpoint, tile_paths  # noqa: PLC0415
-
-    transport = desk.transport(url)
-    checkpoint = transport.get("/v1/log/checkpoint")
-    count = Checkpoint.parse(Note.parse(checkpoint).text).size
-    paths = [tile.path for tile in tile_paths(count)]
-    with desk.printer.progress("Copying the log", None) as progress:
-        for done, path in enumerate(paths):
-            target = folder / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(transport.get(f"/v1/log/{path}"))
-            progress(done)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "checkpoint").write_bytes(checkpoint)
-    return len(paths) + 1
+add_gate(group)

@@ -55,6 +55,19 @@ class Contacts:
         )
         raise NotFound(message)
 
+    def signer(self, text: str) -> str:
+        """Return the id of the key that a party signs with: of whom `resolve` takes.
+
+        What names nobody is returned as it is: it may be the id of a key.
+        """
+        try:
+            party = self.resolve(text)
+        except NotFound:
+            return text
+        known = (self._known(name) for name in self.names().values())
+        keys = (each.sign.key_id.hex() for each in known if each and each.id == party)
+        return next(keys, text)
+
     def names(self) -> dict[str, str]:
         """Return the names of all known parties by their ids."""
         folder = self._home.root / "contacts"

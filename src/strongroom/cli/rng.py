@@ -136,9 +136,12 @@ def _row_value(row: "Row") -> dict[str, object]:
 
 
 def _blocks(source: "Source", plan: "Plan", report: "Report") -> "list[Block]":
-    text = "{source}, grade {grade}: {samples} samples of {bits} bits a round"
+    text = (
+        "{standard}, {source}, grade {grade}: {samples} samples of {bits} bits a round"
+    )
     head = say(
         text,
+        standard=STANDARDS[0],
         source=source.name,
         grade=source.grade or say("not known"),
         samples=plan.samples,
@@ -162,7 +165,7 @@ def _line(row: "Row") -> tuple[object, ...]:
         row.passed,
         row.needed,
         f"{row.uniformity:.4f}",
-        say("ok") if row.ok else say("failed"),
+        say("pass") if row.ok else say("fail"),
     )
 
 

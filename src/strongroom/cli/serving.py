@@ -21,6 +21,7 @@ from strongroom.cli.words import say
 
 if TYPE_CHECKING:
     from strongroom.node.serving import Serving
+    from strongroom.node.workbench import Workbench
 
 DEFAULT_PORT = 8760
 SERVICE_FILE = "service"
@@ -51,6 +52,14 @@ def serve(  # noqa: PLR0913 - one parameter an option
         str,
         typer.Option(help="For tpm2: swtpm (software), or a device as /dev/tpmrm0."),
     ] = "swtpm",
+    store: Annotated[
+        str,
+        typer.Option(
+            help="Where its protected data is kept: folder:PATH, sqlite:///PATH, "
+            "postgresql://USER@HOST/DATABASE, s3://BUCKET/PREFIX; in the machine's "
+            "folder if not given."
+        ),
+    ] = "",
     until_stdin_closes: UntilClosed = False,
 ) -> None:
     """Run a service app in an enclave here, behind one port, until told to end."""
@@ -70,6 +79,7 @@ def serve(  # noqa: PLR0913 - one parameter an option
     with desk.printer.progress("Starting the monitor", None):
         root = Root(root_of_trust, tpm)
         bench = Workbench.kept(folder.resolve(), suite_id, root)
+        _keep_in(bench, store)
         bench.open()
     try:
         with serving(bench, found, (address, port), _teller(desk)) as running:
@@ -81,6 +91,13 @@ def serve(  # noqa: PLR0913 - one parameter an option
                 running.require_life()
     finally:
         bench.close()
+
+
+def _keep_in(bench: "Workbench", store: str) -> None:
+    """Have a machine keep protected data there; what is no store is said at once."""
+    if store:
+        bench.store = store
+        bench.objects("")
 
 
 def _ready(

@@ -74,6 +74,15 @@ class BrokerHost:
         """Return fresh platform evidence of the machine under the broker."""
         return self._isolation.evidence(nonce)
 
+    def sign_log(self) -> None:
+        """Have the monitor sign all that it wrote down up to now.
+
+        Raises:
+            Conflict: it keeps its log in memory only.
+            Unavailable: the disk does not take it.
+        """
+        self._isolation.log_head()
+
     def report(self, enclave_id: bytes | None, nonce: bytes) -> bytes:
         """Return the monitor's report about an enclave, without its help (RA-2).
 

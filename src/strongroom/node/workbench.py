@@ -35,6 +35,8 @@ class Workbench:
         administrator: says whose apps may start.
         provider: signs apps of one's own.
         endorsements: what verifiers of this machine trust.
+        store: where protected storage is kept, as `open_store` takes it; folders
+            beside the device if empty.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class Workbench:
             roots = provision(self.root, folder, (node,), suite_id, int(time.time()))
             known = administrator, Endorsements(roots, ())
         self.administrator, self.endorsements = known
+        self.store = ""
         self._stores: dict[str, BlockStore] = {}
         self._open = ExitStack()
 
@@ -120,13 +123,17 @@ class Workbench:
         return sign_record(self.administrator.signing, policy)
 
     def objects(self, namespace: str) -> BlockStore:
-        """Return the distrusted store of a namespace, a folder beside the device."""
-        if namespace not in self._stores:
-            folder = self.folder.resolve() / "objects" / namespace
-            opened = open_store(f"folder:{folder}")
+        """Return the distrusted store of a namespace.
+
+        It is a folder beside the device. Where `store` names another one, that has
+        all namespaces: what protected storage keeps there names its place.
+        """
+        url = self.store or f"folder:{self.folder.resolve() / 'objects' / namespace}"
+        if url not in self._stores:
+            opened = open_store(url)
             self._open.callback(opened.close)
-            self._stores[namespace] = opened
-        return self._stores[namespace]
+            self._stores[url] = opened
+        return self._stores[url]
 
     def services(self, bundle: bytes) -> OutsideServices:
         """Return the services of a fresh enclave of an app; it ends with the bench."""

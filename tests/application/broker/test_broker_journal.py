@@ -131,6 +131,17 @@ def test_a_flipped_bit_is_refused_in_words(box: Box, position: int) -> None:
     assert "turned back" in str(caught.value)
 
 
+def test_other_software_reads_no_frame_and_is_told_so(box: Box) -> None:
+    """An update changes the registers, and with them the key."""
+    box.open()[0].append(b"one")
+    before = box.path.read_bytes()
+    box.memory.root = bytes(32)
+    with pytest.raises(Stale) as caught:
+        box.open()
+    assert "other software wrote it: an update" in caught.value.findings[0].got
+    assert box.path.read_bytes() == before
+
+
 def test_an_older_file_is_refused(box: Box) -> None:
     journal, _ = box.open()
     journal.append(b"one")

@@ -586,6 +586,8 @@ def test_a_dry_run_tells_everything_and_changes_nothing(world: World, app: str) 
     assert len(ledger.state.tasks) == before
     entry = last_entry(world)
     assert (entry.category, entry.action) == ("interface", "task.dry-run")
+    assert entry.detail["app"] == app
+    assert set(entry.detail["rules"].split(",")) == {f["rule"] for f in found}
 
 
 def test_results_and_tasks_are_the_recipients_alone(
@@ -786,6 +788,22 @@ def test_the_log_can_be_asked_by_task_and_time_and_holds_no_secret(
     assert actions == ["task.request", "task.release", "task.complete"]
     late = nothing | {"since": world.clock() + 1}
     assert world.ask("insurer", "log.query", task=task, **late)["entries"] == []
+    early = nothing | {"until": 0}
+    assert world.ask("insurer", "log.query", task=task, **early)["entries"] == []
+
+
+def test_the_log_can_be_asked_by_app(world: World, app: str, agreement: str) -> None:
+    """Agreements about an app are found by it, as its tasks are; others are not."""
+    world.run(world.task(agreement))
+    nothing = {"task": None, "party": None, "since": None, "until": None}
+
+    def actions(app: str) -> set[str]:
+        rows = world.ask("insurer", "log.query", app=app, **nothing)["entries"]
+        assert isinstance(rows, list)
+        return {LogEntry.from_bytes(row["entry"]).action for row in rows}
+
+    assert actions(app) >= {"agreement.propose", "agreement.sign", "task.release"}
+    assert actions("00" * 48) == set()
 
 
 def test_no_key_of_anyone_is_in_log_or_journal(world: World) -> None:

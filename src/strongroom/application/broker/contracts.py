@@ -39,7 +39,9 @@ class Propose(Operation):
         now = ledger.now()
         refuse(agreement_findings(ledger.state, room, suite_id, agreement, now))
         event = AgreementProposed(agreement, sender.id, self.signature)
-        return Outcome({"agreement": agreement.id}, agreement.id, event)
+        return Outcome(
+            {"agreement": agreement.id}, agreement.id, event, {"app": agreement.app}
+        )
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,8 @@ class Sign(Operation):
             raise Conflict(message)
         left = tuple(party for party in contract.missing if party != sender.id)
         event = AgreementSigned(self.agreement, sender.id, self.signature)
-        return Outcome({"missing": list(left)}, self.agreement, event)
+        detail = {"app": contract.agreement.app}
+        return Outcome({"missing": list(left)}, self.agreement, event, detail)
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ class Withdraw(Operation):
             message = f"{who} has already withdrawn this agreement"
             raise Conflict(message)
         event = AgreementWithdrawn(said.agreement, sender.id, self.withdrawal)
-        return Outcome({}, said.agreement, event)
+        return Outcome({}, said.agreement, event, {"app": contract.agreement.app})
 
 
 @dataclass(frozen=True)

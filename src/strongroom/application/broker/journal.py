@@ -168,13 +168,16 @@ class Journal:
         self._tag = frame[-self._row.tag_bytes :]
 
     def _turned_back(self, committed: int) -> Refused:
+        """Return the refusal; software other than the writer's has another key."""
+        updated = "" if self._count else ", or other software wrote it: an update"
         return Stale.because(
             rule="journal.rollback",
             owner="broker",
             expected=f"all {committed} frames that the device's counter knows of",
             got=f"{self._count} that are whole, authentic and in order: "
-            "the journal was turned back, cut or altered, or the device was",
-            remedy="Put back the newest copy of the journal, with its own device.",
+            f"the journal was turned back, cut or altered, or the device was{updated}",
+            remedy="Put back the newest copy of the journal, with its own device"
+            + (" and software." if updated else "."),
         )
 
 

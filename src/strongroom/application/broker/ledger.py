@@ -23,7 +23,7 @@ from strongroom.application.cleanroom.node_rules import NodeRules
 from strongroom.core.codec import cbor
 from strongroom.core.crypto import Suite, suite
 from strongroom.core.rats import EnclaveGate, Endorsements, Trust
-from strongroom.errors import Malformed, Misconfigured, StrongroomError
+from strongroom.errors import Finding, Malformed, Misconfigured, StrongroomError
 from strongroom.management.audit import AuditLog, Category, LogEntry, Outcome
 
 _MAX_RULES_TEXT = 256
@@ -143,7 +143,7 @@ class Ledger:
         detail = dict(act.detail)
         if error is not None:
             detail["error"] = error.code
-            detail["rules"] = _rules(finding.rule for finding in error.findings)
+            detail["rules"] = rules_text(error.findings)
         outcome: Outcome = "failed" if error is None else "refused"
         noted = Act(act.category, act.action, act.subject, act.object, detail)
         self.commit(Noted(), noted, outcome=outcome)
@@ -174,6 +174,7 @@ class Ledger:
         self.log.append(entry)
 
 
-def _rules(rules: Iterable[str]) -> str:
-    text = ",".join(dict.fromkeys(rules))
+def rules_text(findings: Iterable[Finding]) -> str:
+    """Return what a record says of findings: the ids of their rules."""
+    text = ",".join(dict.fromkeys(each.rule for each in findings))
     return text if len(text) <= _MAX_RULES_TEXT else text[: _MAX_RULES_TEXT - 1] + "+"

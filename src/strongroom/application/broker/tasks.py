@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from strongroom.application.broker.checks import Wish, refuse, usage_findings
 from strongroom.application.broker.events import AttemptFailed, TaskRequested
-from strongroom.application.broker.ledger import Act, Ledger
+from strongroom.application.broker.ledger import Act, Ledger, rules_text
 from strongroom.application.broker.operation import Operation, Outcome
 from strongroom.application.broker.state import MAX_ATTEMPTS, Contract, Task
 from strongroom.application.cleanroom import TaskRequest
@@ -72,7 +72,10 @@ class DryRun(Operation):
         findings = _findings(ledger, contract, wanted, sender)
         rows = [{n: getattr(f, n) for n in Finding.__slots__} for f in findings]
         answer: dict[str, object] = {"allowed": not findings, "findings": rows}
-        return Outcome(answer, wanted.agreement)
+        detail = {"app": contract.agreement.app}
+        if findings:
+            detail["rules"] = rules_text(findings)
+        return Outcome(answer, wanted.agreement, detail=detail)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from strongroom.application.sdk.inside import InsideServices
 from strongroom.core.codec import cbor
 from strongroom.core.crypto import SecretBuffer
 
@@ -60,6 +61,11 @@ def fault(services: object) -> None:
     """Read memory that is not there."""
     del services
     ctypes.string_at(0)
+
+
+def shred(services: InsideServices, key: str) -> None:
+    """Destroy a key."""
+    services.keys.shred(bytes.fromhex(key))
 
 
 def ask_host(services: object, namespace: str, name: str, data: str) -> None:

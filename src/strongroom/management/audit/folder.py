@@ -28,7 +28,7 @@ class LogFolder:
         Raises:
             NotFound: there is none.
         """
-        data = _read(self._folder / "checkpoint", MAX_NOTE_BYTES)
+        data = read_bounded(self._folder / "checkpoint", MAX_NOTE_BYTES)
         if data is None:
             message = f"{self._folder} holds no checkpoint"
             raise NotFound(message)
@@ -59,14 +59,20 @@ class LogFolder:
 
     def _file(self, tile: TilePath, limit: int) -> tuple[bytes | None, bool]:
         """Read a tile; for a partial one that is gone, the full one in its place."""
-        data = _read(self._folder / tile.path, limit)
+        data = read_bounded(self._folder / tile.path, limit)
         if data is not None or tile.width == TILE_WIDTH:
             return data, False
         full = TilePath(tile.level, tile.index)
-        return _read(self._folder / full.path, limit), True
+        return read_bounded(self._folder / full.path, limit), True
 
 
-def _read(path: Path, limit: int) -> bytes | None:
+def read_bounded(path: Path, limit: int) -> bytes | None:
+    """Return what a file holds, or None if there is none.
+
+    Raises:
+        Malformed: it is longer than `limit` bytes.
+        Unavailable: it cannot be read.
+    """
     try:
         with path.open("rb") as file:
             data = file.read(limit + 1)

@@ -8,6 +8,7 @@ when it starts again. Whether the newest head is there only somebody else can sa
 room's public log, which has the heads that a node showed when it checked in.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ from strongroom.core.codec.segment import (
 )
 from strongroom.core.rats import Evidence, Trust
 from strongroom.errors import Finding, NotFound, Tampered, Untrusted
+from strongroom.management.audit.folder import read_bounded
 from strongroom.management.audit.report import AuditReport
 from strongroom.management.audit.verify import verify_folder
 from strongroom.services.attestation import verify_evidence
@@ -32,6 +34,7 @@ HEAD_ACTION = "gate.head"
 """What a room's log calls the head of a gate's log."""
 
 _MAX_EVIDENCE_BYTES = 1 << 20
+_COUNT = re.compile(r"[0-9]{1,18}")
 _REMEDY = "Keep this copy as evidence, and ask whoever runs the machine."
 
 
@@ -132,14 +135,29 @@ def verify_gate_log(
 def _segment(
     folder: Path, number: int, trust: Trust, now: int
 ) -> tuple[bytes, AuditReport]:
-    with (folder / EVIDENCE).open("rb") as file:
-        evidence = Evidence.from_bytes(file.read(_MAX_EVIDENCE_BYTES))
-    platform, _ = verify_evidence(evidence, trust, now=now)
+    shown = read_bounded(folder / EVIDENCE, _MAX_EVIDENCE_BYTES)
+    if shown is None:
+        finding = Finding(
+            "audit.missing",
+            "LOG-3",
+            f"{EVIDENCE} of a segment",
+            "no such file",
+            _REMEDY,
+        )
+        raise Tampered(str(finding), [finding])
+    platform, _ = verify_evidence(Evidence.from_bytes(shown), trust, now=now)
     key = NoteKey(origin_of(platform.device_id, number), platform.monitor_key)
     return platform.device_id, verify_folder(folder, key)
 
 
 def _check_begin(report: AuditReport, before: AuditReport | None) -> None:
+    origin = report.checkpoint.origin
+    _require(
+        bool(report.entries),
+        "audit.journal",
+        f"the first record of {origin}",
+        "none: its journal was altered from there on",
+    )
     first = LogEntry.from_bytes(report.entries[0])
     if before is not None:
         head = before.checkpoint
@@ -154,7 +172,7 @@ def _check_begin(report: AuditReport, before: AuditReport | None) -> None:
         first.outcome == "ok",
         "audit.journal",
         "a journal that only its device wrote, when the monitor started again",
-        f"one that was altered: {report.checkpoint.origin} begins after what held",
+        f"one that was altered: {origin} begins after what held",
     )
 
 
@@ -164,14 +182,15 @@ def _check_heads(log: GateLog, room: AuditReport) -> None:
     for _, entry in room.query(party=log.device_id.hex()):
         if entry.action != HEAD_ACTION:
             continue
-        origin, size = entry.detail["origin"], int(entry.detail["entries"])
+        origin, count = (entry.detail.get(name, "") for name in ("origin", "entries"))
+        size = int(count) if _COUNT.fullmatch(count) else -1
         found = by_origin.get(origin)
         _require(
             found is not None
-            and size <= found.checkpoint.size
+            and 0 <= size <= found.checkpoint.size
             and _root(found, size).hex() == entry.object,
             "audit.head",
-            f"{size} entries of {origin} with root {entry.object}, as the room saw",
+            f"{count} entries of {origin} with root {entry.object}, as the room saw",
             "none such: the log was cut or rewritten",
         )
 

@@ -65,8 +65,13 @@ class Birth:
         return {"app": self.measurement.hex(), "party": self.signer.key_id.hex()}
 
     def called(self, method: int) -> dict[str, str]:
-        """Return what the log calls a method: of a service, the interface it is."""
+        """Return what the log calls a method: of a service, the interface it is.
+
+        The broker brings no files: it is part of the template, and its methods are
+        its own.
+        """
         found = {"method": str(method)}
-        if self.manifest.kind == "service" and method <= LAST_INTERFACE:
+        manifest = self.manifest
+        if manifest.kind == "service" and manifest.files and method <= LAST_INTERFACE:
             found["interface"] = f"IF-{method}"
         return found
