@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
+from strongroom.core.crypto import pem
 from strongroom.core.crypto.crl import RevocationList
 from strongroom.core.crypto.x509 import Certificate
 from strongroom.core.rats.hardware import Reason
@@ -17,6 +18,7 @@ from strongroom.errors import Malformed, Refused
 from strongroom.hardware.refusal import refuse
 
 _MAX_PATH = 8
+_LISTS = ("crl", "crls")
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,8 @@ def verify_path(
         Untrusted: `chain`, `root` or `revoked`.
         Stale: `expired`.
     """
-    path = _build(kind, what, leaf, pool, read_roots(trust))
+    roots = _valid_first(read_roots(trust), now)
+    path = _build(kind, what, leaf, _valid_first(pool, now), roots)
     for below, certificate in enumerate(path[1:]):
         _check_issuer(kind, what, certificate, below)
     for certificate in path:
@@ -141,7 +144,8 @@ def check_revocation(
     """Refuse a path with a revoked certificate; return the window of the lists used.
 
     A list counts for the certificates of its issuer only if that issuer, as it stands
-    in the path, signed it. The root answers for itself.
+    in the path, signed it; beside a current one those out of their time do not matter.
+    The root answers for itself.
 
     Args:
         kind: as in `verify_path`.
@@ -169,7 +173,7 @@ def check_revocation(
                 expected=f"a revocation list of {issuer.name}",
                 got="none",
             )
-        for each in mine:
+        for each in current_lists(mine, now):
             check_list(kind, what, each, issuer, now)
             if each.revokes(certificate.serial):
                 raise refuse(
@@ -185,7 +189,29 @@ def check_revocation(
                     window[1], FOREVER if each.next_update is None else each.next_update
                 ),
             )
+        window = (window[0], min(window[1], until_the_next(mine, now)))
     return window
+
+
+def current_lists(
+    lists: Sequence[RevocationList], now: int
+) -> tuple[RevocationList, ...]:
+    """Return those that are in their time; all of them where none is."""
+    return tuple(each for each in lists if _is_current(each, now)) or tuple(lists)
+
+
+def until_the_next(lists: Sequence[RevocationList], now: int) -> int:
+    """Return the last second before another of the lists counts."""
+    later = [each.this_update for each in lists if each.this_update > now]
+    return min(later, default=FOREVER + 1) - 1
+
+
+def _is_current(crl: RevocationList, now: int) -> bool:
+    return (
+        crl.this_update
+        <= now
+        <= (FOREVER if crl.next_update is None else crl.next_update)
+    )
 
 
 def check_list(
@@ -205,7 +231,7 @@ def check_list(
             expected=f"a revocation list signed by {issuer.name}",
             got="one that is not",
         )
-    if now < crl.this_update or (crl.next_update is not None and now > crl.next_update):
+    if not _is_current(crl, now):
         raise refuse(
             kind,
             "expired",
@@ -234,14 +260,41 @@ def read_chain(trust: Trust, data: bytes) -> tuple[Certificate, ...]:
     return tuple(trust.read(Certificate, each) for each in found)
 
 
+def has_lists(trust: Trust) -> bool:
+    """Whether there are revocation lists of the usual role."""
+    return any(trust.documents(role) for role in _LISTS)
+
+
 def read_lists(trust: Trust, role: str) -> tuple[RevocationList, ...]:
-    """Read the revocation lists of a role, or none.
+    """Read the revocation lists of a role, or none; "crl" and "crls" are one role.
 
     Raises:
         Malformed: one of them is none.
     """
+    roles = _LISTS if role in _LISTS else (role,)
     return tuple(
-        trust.read(RevocationList.read, each) for each in trust.documents(role)
+        trust.read(RevocationList.read, each)
+        for name in roles
+        for document in trust.documents(name)
+        for each in _each_list(document)
+    )
+
+
+def _each_list(document: bytes) -> Sequence[bytes]:
+    """Return the lists of a document, which in PEM may be several."""
+    if document.startswith(pem.BEGIN):
+        return pem.read(document, b"X509 CRL")
+    return (document,)
+
+
+def _valid_first(
+    certificates: Sequence[Certificate], now: int
+) -> tuple[Certificate, ...]:
+    """Return certificates, those first that are valid: a key may have several."""
+    return tuple(
+        sorted(
+            certificates, key=lambda each: not each.not_before <= now <= each.not_after
+        )
     )
 
 

@@ -10,6 +10,7 @@ from strongroom.core.rats.claims import vouch
 from strongroom.core.rats.trust import Verified
 from strongroom.hardware.chain import (
     check_revocation,
+    has_lists,
     read_lists,
     verify_path,
 )
@@ -75,7 +76,7 @@ def verify(evidence: HardwareEvidence, trust: Trust, now: int) -> HardwareClaims
         )
     # 4
     _check_firmware(exchange, device)
-    listed = bool(trust.documents("crl"))
+    listed = has_lists(trust)
     return HardwareClaims(
         kind=KIND,
         format=f"SPDM 1.1 measurements of {'NVSwitch' if device.is_switch else 'GPU'}",
