@@ -153,7 +153,7 @@ def _verify_chain(chain: Chain, trust: Trust, now: int) -> Device:
 
 def _check_firmware(exchange: Exchange, device: Device) -> None:
     reported = exchange.opaque.get(FWID)
-    if reported is None or constant_time_equal(reported, device.fwid or b""):
+    if not reported or constant_time_equal(reported, device.fwid or b""):
         return
     raise refuse(
         KIND,
