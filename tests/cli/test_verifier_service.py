@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A service under rules and reference values, asked about case folders."""
 
+import base64
 import json
 import time
 from collections.abc import Iterator
@@ -79,6 +80,14 @@ def statuses(done: Done) -> dict[str, str]:
     return {name: each["status"] for name, each in parts.items()}
 
 
+def executables(token: Path) -> int:
+    """Return the claim of a result about what runs (AR4SI section 2.3.4)."""
+    body = token.read_bytes().split(b".")[1]
+    claims = json.loads(base64.urlsafe_b64decode(body + b"=="))
+    vector = claims["submods"]["cpu"]["ear_trustworthiness_vector"]
+    return int(vector["executables"])
+
+
 @pytest.mark.parametrize(("form", "first"), [("jwt", b"e"), ("cwt", b"\xd2")])
 def test_a_case_folder_is_judged_in_either_form(
     party: Run, folder: Path, tmp_path: Path, form: str, first: bytes
@@ -127,7 +136,8 @@ def test_reference_values_count_at_a_service_until_they_are_withdrawn(
     assert party(*change, "--hardware", "policy.toml").code == 0
     given = ("--evidence", f"cpu={tmp_path / 'first'}", "--nonce", CHALLENGE.hex())
     with served(folder) as ask:
-        assert party(*ask, *given).code == 0
+        assert party(*ask, *given, "--save", "result").code == 0
+    assert executables(tmp_path / "result") == 2
     withdraw = ("attest", "reference", "withdraw", SET, "--name", "image")
     assert party(*withdraw, "--value", RIM, "--reason", "CVE-2026-1").code == 0
     kept = VerifierFolder(folder).policies()
@@ -150,8 +160,10 @@ def test_a_rule_of_the_policy_is_one_of_the_service(
     assert party(*change, "--hardware", "policy.toml").code == 0
     given = ("--evidence", f"cpu={tmp_path / 'first'}", "--nonce", CHALLENGE.hex())
     with served(folder) as ask:
-        strict = party("--json", *ask, *given, "--policy", "strict")
-        assert party("--json", *ask, *given).code == 0
+        strict = party("--json", *ask, *given, "--policy", "strict", "--save", "bad")
+        assert party("--json", *ask, *given, "--save", "open").code == 0
+    assert executables(tmp_path / "bad") == 33
+    assert executables(tmp_path / "open") == 0, "nobody said what may run"
     assert (strict.code, rules(strict)) == (4, ["arm-cca.measurement.image"])
     twice = ("--hardware", "policy.toml", "--accept", "arm-cca")
     assert party(*change, *twice).code == 3

@@ -184,8 +184,9 @@ def test_beside_a_current_list_those_out_of_their_time_do_not_matter() -> None:
     revoked = ROOT.revocations(MIDDLE.certificate)
     found = rule(lambda: revocation(*current, revoked), Untrusted)
     assert found == "tdx.revoked.pck"
-    forged = ROOT.revocations(key=OTHER.key)
-    found = rule(lambda: revocation(*current, forged), Untrusted)
+    namesake = OTHER.revocations(MIDDLE.certificate)
+    assert revocation(namesake, *current) == (NOW - DAY, NOW + DAY)
+    found = rule(lambda: revocation(namesake, current[0]), Untrusted)
     assert found == "tdx.signature.pck_crl"
 
 

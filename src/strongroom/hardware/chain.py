@@ -144,8 +144,9 @@ def check_revocation(
     """Refuse a path with a revoked certificate; return the window of the lists used.
 
     A list counts for the certificates of its issuer only if that issuer, as it stands
-    in the path, signed it; beside a current one those out of their time do not matter.
-    The root answers for itself.
+    in the path, signed it; beside a current one of its own, those out of their time and
+    those of a namesake (a key that was renewed) do not matter. The root answers for
+    itself.
 
     Args:
         kind: as in `verify_path`.
@@ -157,7 +158,7 @@ def check_revocation(
 
     Raises:
         Untrusted: `revoked`; `missing_endorsement` where a required list is missing;
-            `signature` where a list of that issuer is not signed by it.
+            `signature` where lists name that issuer and it signed none.
         Stale: `expired`, where a list is out of its time.
     """
     window = (0, FOREVER)
@@ -173,6 +174,8 @@ def check_revocation(
                 expected=f"a revocation list of {issuer.name}",
                 got="none",
             )
+        # a namesake's list is not this issuer's; if there is no other, that is said
+        mine = [each for each in mine if each.is_signed_by(issuer)] or mine
         for each in current_lists(mine, now):
             check_list(kind, what, each, issuer, now)
             if each.revokes(certificate.serial):

@@ -224,6 +224,14 @@ def test_beside_a_current_list_an_old_one_does_not_matter() -> None:
     assert rule(revoked) == "ibm-se.revoked.host_key"
 
 
+def test_the_list_of_a_signing_key_of_other_machines_stands_beside() -> None:
+    other = replace(SIGNER, key="generation 1").crl(SERIAL)
+    assert run(HOST.with_(crls=lists(other, SIGNER.crl()))).device
+    revoked = HOST.with_(crls=lists(SIGNER.crl(SERIAL), other))
+    assert rule(revoked) == "ibm-se.revoked.host_key"
+    assert rule(HOST.with_(crls=lists(other))) == "ibm-se.signature.host_key_crl"
+
+
 def test_a_list_that_comes_into_force_ends_what_is_remembered() -> None:
     later = SIGNER.crl(SERIAL, begin=NOW + 10)
     forge = HOST.with_(crls=lists(SIGNER.crl(), later))

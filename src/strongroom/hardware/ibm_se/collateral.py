@@ -88,9 +88,10 @@ def verify_signer(certificate: Certificate, trust: Trust, now: int) -> Signer:
 def _own_lists(
     signer: Certificate, lists: Sequence[RevocationList]
 ) -> tuple[RevocationList, ...]:
+    """Return the lists of a signing key; IBM's keys of other machines have its name."""
     name = same_place(signer.subject_parts)
-    own = tuple(each for each in lists if same_place(each.issuer_parts) == name)
-    if not own:
+    named = tuple(each for each in lists if same_place(each.issuer_parts) == name)
+    if not named:
         raise refuse(
             KIND,
             "missing_endorsement",
@@ -98,7 +99,7 @@ def _own_lists(
             expected=f"a revocation list of {signer.name}",
             got="none",
         )
-    return own
+    return tuple(each for each in named if each.bears_signature_of(signer)) or named
 
 
 def _check_list(crl: RevocationList, signer: Certificate, now: int) -> None:

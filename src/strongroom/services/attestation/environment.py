@@ -10,14 +10,15 @@ from collections.abc import Callable, Sequence
 
 from strongroom.core.codec import cbor
 from strongroom.core.crypto import suite
-from strongroom.core.rats import Evidence, HardwareEvidence, Trust
+from strongroom.core.rats import Evidence, HardwareClaims, HardwareEvidence, Trust
 from strongroom.core.rats.ear import Ear, EarSubmodule, evidence_digest
+from strongroom.core.rats.hardware_policy import LAUNCH, HardwarePolicy
 from strongroom.core.rats.reference_values import SignedReferences
 from strongroom.errors import Finding, Malformed, StrongroomError
 from strongroom.services.attestation.appraise import appraise_dry
 from strongroom.services.attestation.hardware import verify_hardware
 from strongroom.services.attestation.hardware_appraise import left_open
-from strongroom.services.attestation.hardware_rules import hardware_findings
+from strongroom.services.attestation.hardware_rules import everything, hardware_findings
 from strongroom.services.attestation.reference_rules import References
 from strongroom.services.attestation.request import (
     EnvironmentPolicy,
@@ -143,6 +144,7 @@ class _Judge:
             ordered,
             self._basis,
             unchecked=left_open(claims, policy, self._now),
+            recognised=_recognised(claims, policy),
             derived=given is not None,
         )
 
@@ -156,6 +158,12 @@ class _Judge:
         )
         error = StrongroomError(str(finding), [finding])
         return unverified(kind, error, self._basis)
+
+
+def _recognised(claims: HardwareClaims, policy: HardwarePolicy) -> bool:
+    """Whether the policy says what may be started, that of evidence inside too."""
+    kinds = {each.kind for each in everything(claims) if each.kind in LAUNCH}
+    return bool(kinds) and all(map(policy.names_launch, kinds))
 
 
 def _about_challenge(finding: Finding) -> bool:
