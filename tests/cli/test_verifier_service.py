@@ -149,6 +149,12 @@ def test_reference_values_count_at_a_service_until_they_are_withdrawn(
         done = party("--json", *ask, *given)
     assert (done.code, rules(done)) == (4, ["arm-cca.measurement.image"])
     assert "CVE-2026-1" in str(done.value["findings"])
+    journal = (folder / "log" / "journal").read_bytes()
+    assert [f"{str(signer)[:16]}:{n}".encode() in journal for n in (1, 2, 3)] == [
+        True,
+        True,
+        False,
+    ]
 
 
 def test_a_rule_of_the_policy_is_one_of_the_service(

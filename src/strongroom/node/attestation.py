@@ -23,6 +23,7 @@ from strongroom.services.attestation.request import (
 )
 
 ACTION = "environment.verify"
+_SHOWN_ID = 16
 
 
 @dataclass(frozen=True)
@@ -87,8 +88,13 @@ class AttestationService:
                 "status": ear.status,
                 "rules": _short(",".join(rules)),
                 "endorsements": str(self.trusts.version),
+                "references": _short(",".join(map(_version, self.references))),
             },
         )
+
+
+def _version(signed: SignedReferences) -> str:
+    return f"{signed.signer.hex()[:_SHOWN_ID]}:{signed.values.version}"
 
 
 def _short(text: str) -> str:
