@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding
 
 from strongroom.core.crypto import der, pem
 from strongroom.core.crypto.foreign import Digest, ForeignKey, ForeignSm2Key
+from strongroom.core.crypto.null_parameters import without_null
 from strongroom.errors import Malformed
 
 E = TypeVar("E", bound=x509.ExtensionType)
@@ -33,6 +34,12 @@ _DIGESTS: dict[str, Digest] = {
 }
 Parsed: TypeAlias = x509.Certificate | x509.CertificateRevocationList
 _FIELDS = 6
+_NOT_PROCESSED = (
+    x509.UnrecognizedExtension,
+    x509.NameConstraints,
+    x509.PolicyConstraints,
+    x509.InhibitAnyPolicy,
+)
 _WHOLE_BYTES = b"\0"
 """How many bits the BIT STRING of a signature leaves unused: none."""
 _SM2_WITH_SM3 = bytes.fromhex("300a06082a811ccf55018375")
@@ -70,7 +77,7 @@ class Certificate:
             raise Malformed(message)
         self.der = data
         with rfc5280():
-            self._x509 = x509.load_der_x509_certificate(data)
+            self._x509 = x509.load_der_x509_certificate(without_null(data))
             self.serial = self._x509.serial_number
             self.not_before = unix(self._x509.not_valid_before_utc)
             self.not_after = unix(self._x509.not_valid_after_utc)
@@ -144,6 +151,19 @@ class Certificate:
         return parts(self._x509, "issuer")
 
     @cached_property
+    def signs(self) -> bool | None:
+        """Whether its key is to sign data; None where it does not say."""
+        usage = self._understood(x509.KeyUsage)
+        return None if usage is None else usage.digital_signature
+
+    @cached_property
+    def key_ids(self) -> tuple[bytes, bytes]:
+        """The ids of its key and of its issuer's; b"" where it does not say."""
+        own = self._understood(x509.SubjectKeyIdentifier)
+        issuer = self._understood(x509.AuthorityKeyIdentifier)
+        return own.digest if own else b"", (issuer and issuer.key_identifier) or b""
+
+    @cached_property
     def crl_urls(self) -> tuple[str, ...]:
         """Where its issuer says the revocation list is; never fetched from here."""
         points = self._understood(x509.CRLDistributionPoints)
@@ -162,11 +182,14 @@ class Certificate:
 
     @cached_property
     def critical_unknown(self) -> tuple[str, ...]:
-        """Object ids of critical extensions that nothing here understands."""
+        """Object ids of critical extensions that nothing here understands.
+
+        Limits of names and policies are among them: RFC 5280 has them processed.
+        """
         return tuple(
             oid
             for oid, each in self._extensions.items()
-            if each.critical and isinstance(each.value, x509.UnrecognizedExtension)
+            if each.critical and isinstance(each.value, _NOT_PROCESSED)
         )
 
     def extension(self, oid: str) -> bytes | None:
