@@ -66,16 +66,5 @@ def test_an_unexpected_verdict_is_exit_code_one(
     assert (done.code, json.loads(last)["as_expected"]) == (1, False)
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
-def test_what_comes_before_a_broken_case_is_printed(
-    run: Run, cases: Path, jobs: int
-) -> None:
-    (cases / "case-5" / "case.json").write_text("{")
-    done = run("attest", "verify-case", cases, "--jobs", jobs)
-    assert done.code == 3
-    assert len(done.out.splitlines()) == 5
-    assert "case-5" in done.err
-
-
 def test_no_jobs_are_a_usage_error(run: Run, cases: Path) -> None:
     assert run("attest", "verify-case", cases, "--jobs", "0").code == 2

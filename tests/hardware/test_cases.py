@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from fuzz.mutate import mutate
-from strongroom.cli.cases import Case, find_cases, read_case, run_case
+from strongroom.cli.case_results import run_case
+from strongroom.cli.cases import Case, find_cases, read_case
 from strongroom.core.rats import Trust
 from strongroom.errors import Untrusted
 from strongroom.services.attestation.hardware import verify_hardware

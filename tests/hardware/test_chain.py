@@ -6,13 +6,20 @@ from hashlib import sha256
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from strongroom.core.crypto.crl import RevocationList
 from strongroom.core.crypto.x509 import Certificate
 from strongroom.core.rats import Endorsements, Trust
 from strongroom.core.rats.trust import FOREVER
 from strongroom.errors import Malformed, Refused, Stale, Untrusted
-from strongroom.hardware.chain import Path, check_revocation, verify_path
+from strongroom.hardware.chain import (
+    Path,
+    check_revocation,
+    has_lists,
+    read_lists,
+    verify_path,
+)
 from tests.hardware.pki import DAY, NOW, Authority
 
 ROOT = Authority("root")
@@ -229,6 +236,45 @@ def test_a_list_out_of_its_time_is_stale(late: bool) -> None:  # noqa: FBT001 - 
         ROOT.revocations(this_update=this, next_update=end),
     )
     assert rule(lambda: revocation(*lists), Stale) == "tdx.expired.pck_crl"
+
+
+def test_beside_a_current_list_those_out_of_their_time_do_not_matter() -> None:
+    old = ROOT.revocations(MIDDLE.certificate, next_update=NOW - 1)
+    later = ROOT.revocations(MIDDLE.certificate, this_update=NOW + 5)
+    current = (MIDDLE.revocations(), ROOT.revocations())
+    assert revocation(old, *current, later) == (NOW - DAY, NOW + 4)
+    assert revocation(old, *current)[1] == NOW + DAY
+    revoked = ROOT.revocations(MIDDLE.certificate)
+    found = rule(lambda: revocation(*current, revoked), Untrusted)
+    assert found == "tdx.revoked.pck"
+    namesake = OTHER.revocations(MIDDLE.certificate)
+    assert revocation(namesake, *current) == (NOW - DAY, NOW + DAY)
+    found = rule(lambda: revocation(namesake, current[0]), Untrusted)
+    assert found == "tdx.signature.pck_crl"
+
+
+def test_of_one_key_the_certificate_that_is_valid_is_taken() -> None:
+    ended = Authority("middle", ROOT, not_after=NOW - 1, key=MIDDLE.key)
+    for pool in ((ended, MIDDLE), (MIDDLE, ended)):
+        assert path(pool=pool).certificates[1] == MIDDLE.certificate
+    assert rule(lambda: path(pool=(ended,)), Stale) == "tdx.expired.pck"
+    old_root = Authority("root", not_after=NOW - 1, key=ROOT.key)
+    assert path(roots=(old_root, ROOT)).certificates[-1] == ROOT.certificate
+
+
+@pytest.mark.parametrize("role", ["crl", "crls"])
+def test_lists_are_read_by_either_name_and_several_from_one_text(role: str) -> None:
+    lists = [ROOT.revocations().der, MIDDLE.revocations().der]
+    text = b"".join(
+        x509.load_der_x509_crl(each).public_bytes(Encoding.PEM) for each in lists
+    )
+    for documents in ((text,), tuple(lists)):
+        trust = Trust(Endorsements((), (), {role: documents}))
+        assert [each.der for each in read_lists(trust, "crl")] == lists
+        assert [each.der for each in read_lists(trust, "crls")] == lists
+        assert not read_lists(trust, "pck_crl")
+        assert has_lists(trust)
+    assert not has_lists(Trust(Endorsements((), (), {"pck_crl": (text,)})))
 
 
 def _point(**scope: object) -> x509.IssuingDistributionPoint:

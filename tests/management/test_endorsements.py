@@ -8,6 +8,11 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from cryptography.x509 import (
+    AuthorityKeyIdentifier,
+    ExtensionNotFound,
+    load_der_x509_crl,
+)
 
 from strongroom.core.crypto import SigningKey, suite
 from strongroom.core.crypto.x509 import Certificate
@@ -131,14 +136,24 @@ def test_the_newer_replaces_and_the_older_is_refused(store: EndorsementStore) ->
     assert set(store.endorsements("tdx").collateral["tcb_info"]) == {new, other}
 
 
-def test_a_list_of_each_issuer_stands_beside_the_others(
-    store: EndorsementStore,
+@pytest.mark.parametrize("role", ["crl", "crls"])
+def test_a_list_of_each_key_stands_beside_the_others(
+    store: EndorsementStore, role: str
 ) -> None:
-    lists = [_der(CRL), _der(Authority("another").revocations())]
-    store.add([brought("crl", each) for each in lists], NOW, anchors=False)
+    issuers = [ROOT, Authority("another"), Authority(ROOT.subject)]
+    lists = [_der(each.revocations()) for each in issuers]
+    store.add([brought(role, each) for each in lists], NOW, anchors=False)
     later = _der(ROOT.revocations(this_update=NOW, next_update=NOW + 9 * DAY))
-    store.add([brought("crl", later)], NOW, anchors=False)
-    assert set(store.endorsements("tdx").collateral["crl"]) == {later, lists[1]}
+    store.add([brought(role, later)], NOW, anchors=False)
+    assert set(store.endorsements("tdx").collateral[role]) == {later, *lists[1:]}
+    ends = {each.not_after for each in store.index().documents}
+    assert ends == {NOW + DAY, NOW + 9 * DAY}
+    with pytest.raises(Stale, match=r"endorsement\.rollback"):
+        store.add([brought(role, lists[0])], NOW, anchors=False)
+    bare = load_der_x509_crl(snp.ARK.crl())
+    with pytest.raises(ExtensionNotFound):
+        bare.extensions.get_extension_for_class(AuthorityKeyIdentifier)
+    store.add([brought(role, snp.ARK.crl())], NOW, anchors=False)
 
 
 @pytest.mark.parametrize("role", ["trust_anchor", "rim_trust_anchor", "trusted_ak"])

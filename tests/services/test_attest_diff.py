@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from strongroom.core.rats import HardwareEvidence, LoggedEvent
+from strongroom.core.rats import HardwareEvidence, LoggedEvent, Tcb
 from strongroom.core.rats.hardware import Field
 from strongroom.services.attestation.claim_paths import find, flat, tree
 from strongroom.services.attestation.diff import (
@@ -43,6 +43,20 @@ def test_claims_are_compared_by_path() -> None:
     }
     changed = next(each for each in found if each.path == "measurements.mr_td")
     assert (changed.left, changed.right) == (OLD, NEW)
+
+
+def test_advisories_are_compared_by_name_in_whatever_order() -> None:
+    one = Tcb("OutOfDate", ("SA-1", "SA-2", "SA-3"), 1)
+    turned, fewer = (
+        replace(one, advisories=("SA-3", "SA-1", "SA-2")),
+        replace(one, advisories=("SA-3", "SA-9")),
+    )
+    assert diff_claims(claims(tcb=one), claims(tcb=turned)) == ()
+    assert paths(diff_claims(claims(tcb=one), claims(tcb=fewer))) == {
+        "tcb.advisories.SA-1": "removed",
+        "tcb.advisories.SA-2": "removed",
+        "tcb.advisories.SA-9": "added",
+    }
 
 
 def test_true_is_not_one() -> None:

@@ -251,9 +251,11 @@ def test_subjects_of_evidence_and_documents_meet() -> None:
 @given(data=st.binary(max_size=60))
 def test_subjects_are_read_from_anything(data: bytes) -> None:
     pem = b"-----BEGIN CERTIFICATE-----\n" + data
-    for kind in ("tdx", "sgx", "sev-snp", "nitro"):
-        for quote in (data, pem):
-            parts = {"quote": quote, "report": quote}
+    kinds = ("tdx", "sgx", "sev-snp", "nitro", "az-tdx-vtpm", "ra-tls")
+    roles = ("quote", "report", "td_quote", "certificate")
+    for kind in kinds:
+        for quote in (data, pem, pem + b"\n-----END CERTIFICATE-----"):
+            parts = dict.fromkeys(roles, quote)
             assert evidence_subject(HardwareEvidence(kind, parts)) in ("", _chip(quote))
     assert evidence_subject(HardwareEvidence("tdx", {})) == ""
 

@@ -60,21 +60,18 @@ def verify_case(
     ] = 1,
 ) -> None:
     """Verify attestation cases; one JSON line each, exit 1 where one is unexpected."""
-    from strongroom.cli.case_jobs import run_folders  # noqa: PLC0415
-    from strongroom.cli.cases import find_cases  # noqa: PLC0415
-    from strongroom.errors import NotFound  # noqa: PLC0415
+    from strongroom.cli.case_jobs import gather, run_folders  # noqa: PLC0415
+    from strongroom.cli.errors import show_error  # noqa: PLC0415
 
-    del desk
-    found = [case for folder in folders for case in find_cases(folder)]
-    if not found:
-        message = f"no case.json in {', '.join(map(str, folders))}"
-        raise NotFound(message)
+    found, wrong = gather(folders)
     right = True
     for line, as_expected in run_folders(found, jobs):
         typer.echo(line)
         right &= as_expected
-    if not right:
-        raise typer.Exit(1)
+    for error in wrong:
+        show_error(desk.printer, error)
+    if wrong or not right:
+        raise typer.Exit(wrong[0].exit_code if right else 1)
 
 
 add_appraise(group)

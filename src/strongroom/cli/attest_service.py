@@ -3,16 +3,19 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from strongroom.cli.arguments import Suite, pairs, usage_error
 from strongroom.cli.command import command, noun
 from strongroom.cli.desk import NO_PASSPHRASE, Desk
+from strongroom.cli.errors import Refusal
 from strongroom.cli.extras import needs
+from strongroom.cli.given import hex_bytes
 from strongroom.cli.node import end_on_term
-from strongroom.cli.output import Facts, Grid, Line
+from strongroom.cli.output import Block, Facts, Grid, Line
+from strongroom.cli.verifier_policy import add_policy
 from strongroom.cli.views import duration, iso
 from strongroom.cli.words import say
 
@@ -39,7 +42,9 @@ Url = Annotated[str, typer.Option(help="Address of the attestation service.")]
 Policy = Annotated[str, typer.Option(help="Name of one of the service's policies.")]
 Evidence = Annotated[
     list[str] | None,
-    typer.Option("--evidence", help="NAME=FILE with evidence; cpu, gpu; repeatable."),
+    typer.Option(
+        "--evidence", help="NAME=FILE of evidence or case folder; repeatable."
+    ),
 ]
 Nonce = Annotated[str | None, typer.Option(help="The challenge, in hex.")]
 
@@ -138,6 +143,19 @@ def ask(  # noqa: PLR0913 - one parameter an option
     service: Service,
     evidence: Evidence = None,
     nonce: Nonce = None,
+    bound: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="NAME=HEX that evidence has bound instead of the nonce; repeatable."
+        ),
+    ] = None,
+    age: Annotated[
+        bool,
+        typer.Option("--age", help="Take a platform as old as the policy allows."),
+    ] = False,
+    form: Annotated[
+        Literal["jwt", "cwt"], typer.Option(help="How the result is signed.")
+    ] = "jwt",
     policy: Policy = "default",
     save: Annotated[
         Path | None, typer.Option(help="Where to keep the signed result.")
@@ -148,8 +166,16 @@ def ask(  # noqa: PLR0913 - one parameter an option
         VerificationRequest,
     )
 
-    files = _files(evidence)
-    request = VerificationRequest(policy, _hex(nonce or ""), files)
+    if not evidence or not nonce:
+        raise usage_error(say("say --evidence and the --nonce that it answers"))
+    request = VerificationRequest(
+        policy,
+        hex_bytes(nonce, "--nonce"),
+        _files(evidence),
+        {name: hex_bytes(text, "--bound") for name, text in pairs(bound, "--bound")},
+        freshness="age" if age else "nonce",
+        form=form,
+    )
     line = _line(url, service, policy)
     try:
         verified, token = line.verify(request, desk.now())
@@ -182,7 +208,7 @@ def read(
     verified = verify_ear(
         token.read_bytes(),
         key,
-        nonce=_hex(nonce) if nonce else not_given,
+        nonce=hex_bytes(nonce, "--nonce") if nonce else not_given,
         evidence_digest=digest,
         now=desk.now(),
     )
@@ -233,6 +259,9 @@ def room(
     desk.printer.show(value, Line(done, "green"), Facts("Attestation", rows))
 
 
+add_policy(group)
+
+
 def _line(url: str, service: Path, policy: str) -> "AttestationService":
     from strongroom.client.attestation import AttestationService  # noqa: PLC0415
 
@@ -245,18 +274,22 @@ def _public(file: Path) -> "PublicIdentity":
     return PublicIdentity.from_bytes(file.read_bytes())
 
 
-def _hex(text: str) -> bytes:
-    try:
-        return bytes.fromhex(text)
-    except ValueError as error:
-        message = say("a nonce is written in hex")
-        raise usage_error(message) from error
-
-
 def _files(evidence: list[str] | None) -> dict[str, bytes]:
-    return {
-        name: Path(file).read_bytes() for name, file in pairs(evidence, "--evidence")
-    }
+    found: dict[str, bytes] = {}
+    for name, path in pairs(evidence, "--evidence"):
+        if name in found:
+            raise usage_error(say("{name} is given twice", name=name))
+        found[name] = _evidence(Path(path))
+    return found
+
+
+def _evidence(path: Path) -> bytes:
+    """Return a file of evidence, or the evidence of a case folder as such a file."""
+    if not path.is_dir():
+        return path.read_bytes()
+    from strongroom.cli.cases import read_case  # noqa: PLC0415
+
+    return read_case(path).evidence.to_bytes()
 
 
 def _show_service(desk: Desk, folder: "VerifierFolder") -> None:
@@ -277,32 +310,44 @@ def _show_service(desk: Desk, folder: "VerifierFolder") -> None:
 
 
 def _show_result(desk: Desk, verified: "VerifiedEar") -> None:
-    """Print a result that is good; a bad one is raised with its findings."""
-    verified.require_good()
+    """Print a result; of a bad one the findings by part, and end with exit code 4."""
+    from strongroom.errors import Refused  # noqa: PLC0415
+
     ear = verified.ear
-    value = {
+    value: dict[str, object] = {
         "status": verified.status,
         "nonce": ear.nonce,
         "expires_at": iso(ear.expires_at),
         "submodules": _submodules(verified),
     }
+    status = say("The environment is {status}.", status=say(_TITLES[verified.status]))
+    blocks: list[Block] = [Line(status, _STYLES[verified.status]), _parts(verified)]
+    try:
+        verified.require_good()
+    except Refused as error:
+        bad = [
+            Refusal(name, error.message, each.findings)
+            for name, each in ear.submodules.items()
+            if each.status == "contraindicated"
+        ]
+        desk.printer.show({**error.to_value(), **value}, *blocks, *bad)
+        raise typer.Exit(error.exit_code) from error
+    desk.printer.show(value, *blocks)
+
+
+def _parts(verified: "VerifiedEar") -> Grid:
     cells = [
         (
             name,
-            each.attester.kind,
+            each.attester.kind or "-",
             say(_TITLES[each.status]),
             each.verifier.tcb_status or "-",
             "; ".join((*each.verifier.unchecked, *each.verifier.not_proven)) or "-",
         )
-        for name, each in ear.submodules.items()
+        for name, each in verified.ear.submodules.items()
     ]
     columns = ("part", "kind", "verdict", "TCB", "left open")
-    status = say("The environment is {status}.", status=say(_TITLES[verified.status]))
-    desk.printer.show(
-        value,
-        Line(status, _STYLES[verified.status]),
-        Grid("What was judged", columns, cells),
-    )
+    return Grid("What was judged", columns, cells)
 
 
 def _submodules(verified: "VerifiedEar") -> dict[str, object]:

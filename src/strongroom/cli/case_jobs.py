@@ -5,7 +5,28 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from strongroom.cli.cases import read_case, run_case
+from strongroom.cli.case_results import verify_folder
+from strongroom.cli.cases import FILE, find_cases
+from strongroom.cli.errors import from_os
+from strongroom.cli.words import say
+from strongroom.errors import NotFound, StrongroomError
+
+
+def gather(folders: Sequence[Path]) -> tuple[list[Path], list[StrongroomError]]:
+    """Return the case folders in `folders`, and what is wrong with folders without."""
+    found: list[Path] = []
+    wrong: list[StrongroomError] = []
+    for folder in folders:
+        before = len(found)
+        try:
+            found.extend(find_cases(folder))
+        except OSError as error:
+            wrong.append(from_os(error))
+            continue
+        if len(found) == before:
+            message = say("no {file} in {folder}", file=FILE, folder=folder)
+            wrong.append(NotFound(message))
+    return found, wrong
 
 
 def run_folders(folders: Sequence[Path], jobs: int) -> Iterator[tuple[str, bool]]:
@@ -14,12 +35,8 @@ def run_folders(folders: Sequence[Path], jobs: int) -> Iterator[tuple[str, bool]
     Args:
         folders: of one case each.
         jobs: how many processes; 1 is this one alone.
-
-    Raises:
-        Malformed: a folder that is no case; those before it were yielded.
-        OSError: a file that a case names cannot be read.
     """
-    if min(jobs, len(folders)) == 1:
+    if min(jobs, len(folders)) <= 1:
         yield from map(_run, folders)
         return
     with ProcessPoolExecutor(min(jobs, len(folders))) as pool:
@@ -27,5 +44,5 @@ def run_folders(folders: Sequence[Path], jobs: int) -> Iterator[tuple[str, bool]
 
 
 def _run(folder: Path) -> tuple[str, bool]:
-    result = run_case(read_case(folder))
+    result = verify_folder(folder)
     return result.to_json(), result.as_expected

@@ -2,27 +2,28 @@
 """Folders of attestation cases: evidence, endorsements, and what is expected of them.
 
 The layout is in docs/reference/cases.md: a folder with `case.json` beside the files
-that it names. Every case is verified by itself, as at the time that it gives.
+that it names. case_results.py says what verification makes of them.
 """
 
 import json
+import os
+import re
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import NoReturn
 
 from strongroom.core.codec.layout import NOT_LAID_OUT
-from strongroom.core.rats import Endorsements, HardwareEvidence, Trust
-from strongroom.core.rats.hardware import Field
-from strongroom.core.rats.hardware_policy import HardwarePolicy
-from strongroom.errors import Finding, Malformed, StrongroomError
-from strongroom.hardware.refusal import reason_of
-from strongroom.services.attestation.hardware import verify_hardware
-from strongroom.services.attestation.hardware_rules import hardware_findings
+from strongroom.core.rats import Endorsements, HardwareEvidence
+from strongroom.errors import Malformed
+from strongroom.hardware.refusal import refuse
 
 FILE = "case.json"
 _ANCHOR = "trust_anchor"
 _BOUND = ("report_data", "nonce", "realm_challenge")
+_FILE_NAME = re.compile(r"[\w.-]+\.[A-Za-z]\w{1,7}", re.ASCII)
+"""What is the name of a file and no plain value, whether there is one or not."""
 
 
 @dataclass(frozen=True)
@@ -38,44 +39,36 @@ class Case:
     expected: str | None
 
 
-@dataclass(frozen=True)
-class CaseResult:
-    """What verification said of a case.
-
-    `reason` is one of `core.rats.hardware.Reason`, or "" for a valid case; `fields`
-    those of the evidence, as far as it could be verified.
-    """
-
-    case: str
-    tee: str
-    verdict: str
-    reason: str
-    fields: Mapping[str, Field]
-    findings: tuple[Finding, ...]
-    expected: str | None
-
-    @property
-    def as_expected(self) -> bool:
-        """Whether the verdict is the expected one, where one is given."""
-        return self.expected in (None, self.verdict)
-
-    def to_json(self) -> str:
-        """Return the one line of this result."""
-        return json.dumps({**asdict(self), "as_expected": self.as_expected})
-
-
 def find_cases(folder: Path) -> Iterator[Path]:
-    """Yield the case folders in `folder`, itself included, by name."""
-    for path in sorted(folder.rglob(FILE)):
-        yield path.parent
+    """Yield the case folders in `folder`, itself included, by name, each once.
+
+    Links to folders are followed.
+
+    Raises:
+        OSError: a folder cannot be listed.
+    """
+    if folder.is_file():
+        if folder.name == FILE:
+            yield folder.parent
+        return
+    seen: set[str] = set()
+    for here, below, files in os.walk(folder, onerror=_raise, followlinks=True):
+        below.sort()
+        if (real := os.path.realpath(here)) in seen:
+            below.clear()
+            continue
+        seen.add(real)
+        if FILE in files:
+            yield Path(here)
 
 
 def read_case(folder: Path) -> Case:
     """Read the case in `folder`.
 
     Raises:
-        Malformed: it is not laid out as a case.
-        OSError: a file that it names cannot be read.
+        Malformed: it is not laid out as a case, or lacks a file of its evidence.
+        Untrusted: an endorsement that it names is not there.
+        OSError: a file cannot be read.
     """
     try:
         case: dict[str, dict[str, object]] = json.loads((folder / FILE).read_bytes())
@@ -85,69 +78,91 @@ def read_case(folder: Path) -> Case:
         raise Malformed(message) from error
 
 
-def run_case(case: Case) -> CaseResult:
-    """Verify a case and appraise it under the default policy."""
-    policy = HardwarePolicy.default("default policy", (case.tee,))
-    trust = Trust(case.endorsements)
-    fields: Mapping[str, Field] = {}
-    findings: tuple[Finding, ...]
-    try:
-        claims = verify_hardware(case.evidence, trust, now=case.time)
-    except StrongroomError as error:
-        findings = error.findings or (_unnamed(case, error),)
-    else:
-        fields = claims.fields
-        findings = hardware_findings(claims, policy, case.bound)
-    return CaseResult(
-        case=case.name,
-        tee=case.tee,
-        verdict="invalid" if findings else "valid",
-        reason=reason_of(findings[0]) if findings else "",
-        fields=fields,
-        findings=findings,
-        expected=case.expected,
-    )
+def _raise(error: OSError) -> NoReturn:
+    raise error
 
 
-def _unnamed(case: Case, error: StrongroomError) -> Finding:
-    return Finding(
-        rule=f"{case.tee}.format",
-        owner="attestation",
-        expected=f"evidence of kind {case.tee}",
-        got=error.message,
-        remedy="Get the evidence again; it is damaged or of an unknown version.",
-    )
+def expected_verdict(case: Mapping[str, object]) -> str | None:
+    """Return the verdict that `case` expects, or None if it does not say."""
+    expected = case.get("expected")
+    found = expected.get("verdict") if isinstance(expected, dict) else None
+    return None if found is None else str(found)
 
 
 def _case(folder: Path, case: dict[str, dict[str, object]]) -> Case:
+    tee = str(case["tee"])
     documents = {
         role: tuple(
-            _beside(folder, str(name)).read_bytes()
+            _endorsement(folder, tee, role, str(name))
             for name in (value if isinstance(value, list) else [value])
         )
         for role, value in case["endorsements"].items()
     }
-    inputs = case.get("inputs", {})
-    bound = next((str(inputs[name]) for name in _BOUND if name in inputs), None)
-    expected = case.get("expected", {})
+    parts = {
+        role: _part(folder, tee, role, str(name))
+        for role, name in case["evidence"].items()
+    }
     return Case(
         name=str(case["case"]),
-        tee=str(case["tee"]),
-        evidence=HardwareEvidence(
-            str(case["tee"]),
-            {role: _part(folder, str(name)) for role, name in case["evidence"].items()},
-        ),
+        tee=tee,
+        evidence=HardwareEvidence(tee, parts),
         endorsements=Endorsements(documents.pop(_ANCHOR, ()), (), documents),
-        time=int(datetime.fromisoformat(str(case["verification_time"])).timestamp()),
-        bound=None if bound is None else bytes.fromhex(bound),
-        expected=str(expected["verdict"]) if "verdict" in expected else None,
+        time=_moment(str(case["verification_time"])),
+        bound=_bound(case.get("inputs", {})),
+        expected=expected_verdict(case),
     )
 
 
-def _part(folder: Path, name: str) -> bytes:
-    """Return the file of that name, or the value itself where it is none."""
-    file = folder / name
-    return _beside(folder, name).read_bytes() if file.is_file() else name.encode()
+def _bound(inputs: Mapping[str, object]) -> bytes | None:
+    """Return what the evidence must have bound, or None if nothing is asked for."""
+    if not inputs:
+        return None
+    (name, value), *more = inputs.items()
+    if more or name not in _BOUND or not isinstance(value, str):
+        message = f"inputs is one of {', '.join(_BOUND)}, in hex, not {inputs}"
+        raise ValueError(message)
+    return bytes.fromhex(value)
+
+
+def _moment(text: str) -> int:
+    found = datetime.fromisoformat(text)
+    return int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp())
+
+
+def _endorsement(folder: Path, tee: str, role: str, name: str) -> bytes:
+    try:
+        return _beside(folder, name).read_bytes()
+    except FileNotFoundError as error:
+        raise refuse(
+            tee,
+            "missing_endorsement",
+            role,
+            expected=f"the file {name} that case.json names",
+            got="no such file",
+        ) from error
+
+
+def _part(folder: Path, tee: str, role: str, name: str) -> bytes:
+    """Return the file of that name, or the value itself where it is no file's."""
+    if _FILE_NAME.fullmatch(name) is None and not _is_file(folder / name):
+        return name.encode()
+    try:
+        return _beside(folder, name).read_bytes()
+    except FileNotFoundError as error:
+        raise refuse(
+            tee,
+            "format",
+            role,
+            expected=f"the file {name} that case.json names",
+            got="no such file",
+        ) from error
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:
+        return False  # a text too long to be a name
 
 
 def _beside(folder: Path, name: str) -> Path:

@@ -95,12 +95,19 @@ def _show(
         desk.printer.show(value, note, Line(say("There is no difference."), "green"))
         return
     table = [
-        (each.path, say(_TITLES[each.change]), _text(each.left), _text(each.right))
+        (
+            each.path,
+            say(_TITLES[each.change]),
+            _text(each.path, each.left),
+            _text(each.path, each.right),
+        )
         for each in found
     ]
     columns = ("path", "change", "left", "right")
     desk.printer.show(value, note, Grid("Differences", columns, table))
 
 
-def _text(value: object) -> str:
-    return "" if value is None else str(value)
+def _text(path: str, value: object) -> str:
+    from strongroom.cli.field_words import told  # noqa: PLC0415
+
+    return "" if value is None else told(path.rpartition(".")[2], value)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from strongroom.cli.field_words import labelled, told
 from strongroom.cli.kind_words import proves
 from strongroom.cli.output import Block, Grid, Line, Printer, clean
 from strongroom.cli.views import iso, size
@@ -105,8 +106,8 @@ def _show_unverified(printer: Printer, given: "Given") -> None:
 def _ordered(value: Mapping[str, object]) -> dict[str, object]:
     """Return what says something, what people look for first coming first."""
     found = {name: value[name] for name in _ORDER if value.get(name) not in _NOTHING}
-    if isinstance(found.get("issued_at"), int):
-        found["issued_at"] = iso(int(str(found["issued_at"])))
+    if "fields" in found:
+        found["fields"] = labelled(str(found.get("kind")), found["fields"])
     events = found.get("events")
     if isinstance(events, Mapping):
         found["events"] = {
@@ -150,15 +151,15 @@ def _grow(tree: "Tree", value: object) -> None:
     from rich.text import Text  # noqa: PLC0415
 
     if isinstance(value, Mapping):
-        items = [(say(str(name)), item) for name, item in value.items()]
+        items = [(str(name), item) for name, item in value.items()]
     elif isinstance(value, list):
         items = [("", item) for item in value]
     else:
         return
     for name, item in items:
+        shown = clean(say(name)) if name else ""
         if isinstance(item, Mapping | list) and item:
-            _grow(tree.add(Text(clean(name) or "-", style="cyan")), item)
+            _grow(tree.add(Text(shown or "-", style="cyan")), item)
         else:
-            text = item.hex() if isinstance(item, bytes) else str(item)
-            label = Text(clean(f"{name}: " if name else ""), style="cyan")
-            tree.add(label.append(clean(text), style="default"))
+            label = Text(f"{shown}: " if name else "", style="cyan")
+            tree.add(label.append(clean(told(name, item)), style="default"))

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
+from strongroom.core.crypto import pem
 from strongroom.core.crypto.crl import RevocationList
 from strongroom.core.crypto.x509 import Certificate, Parts
 from strongroom.core.rats.hardware import Reason
@@ -17,6 +18,7 @@ from strongroom.errors import Malformed, Refused
 from strongroom.hardware.refusal import refuse
 
 _MAX_PATH = 8
+_LISTS = ("crl", "crls")
 _ORGANISATION = "2.5.4.10"
 
 
@@ -70,7 +72,8 @@ def verify_path(
         Untrusted: `missing_endorsement` without any root; `chain`, `root`, `revoked`.
         Stale: `expired`.
     """
-    path = _build(kind, what, leaf, pool, read_roots(trust))
+    roots = _valid_first(read_roots(trust), now)
+    path = _build(kind, what, leaf, _valid_first(pool, now), roots)
     for below, certificate in enumerate(path[1:]):
         _check_issuer(kind, what, certificate, below)
     for certificate in path:
@@ -143,7 +146,9 @@ def check_revocation(
     """Refuse a path with a revoked certificate; return the window of the lists used.
 
     A list counts for the certificates of its issuer only if that issuer, as it stands
-    in the path, signed it. The root answers for itself.
+    in the path, signed it; beside a current one of its own, those out of their time and
+    those of a namesake (a key that was renewed) do not matter. The root answers for
+    itself.
 
     Args:
         kind: as in `verify_path`.
@@ -155,7 +160,7 @@ def check_revocation(
 
     Raises:
         Untrusted: `revoked`; `missing_endorsement` where a required list is missing;
-            `signature` where a list of that issuer is not signed by it.
+            `signature` where lists name that issuer and it signed none.
         Stale: `expired`, where a list is out of its time.
     """
     window = (0, FOREVER)
@@ -171,7 +176,9 @@ def check_revocation(
                 expected=f"a revocation list of {issuer.name}",
                 got="none",
             )
-        for each in mine:
+        # a namesake's list is not this issuer's; if there is no other, that is said
+        mine = [each for each in mine if each.is_signed_by(issuer)] or mine
+        for each in current_lists(mine, now):
             check_list(kind, what, each, issuer, now)
             if each.revokes(certificate.serial):
                 raise refuse(
@@ -187,7 +194,29 @@ def check_revocation(
                     window[1], FOREVER if each.next_update is None else each.next_update
                 ),
             )
+        window = (window[0], min(window[1], until_the_next(mine, now)))
     return window
+
+
+def current_lists(
+    lists: Sequence[RevocationList], now: int
+) -> tuple[RevocationList, ...]:
+    """Return those that are in their time; all of them where none is."""
+    return tuple(each for each in lists if _is_current(each, now)) or tuple(lists)
+
+
+def until_the_next(lists: Sequence[RevocationList], now: int) -> int:
+    """Return the last second before another of the lists counts."""
+    later = [each.this_update for each in lists if each.this_update > now]
+    return min(later, default=FOREVER + 1) - 1
+
+
+def _is_current(crl: RevocationList, now: int) -> bool:
+    return (
+        crl.this_update
+        <= now
+        <= (FOREVER if crl.next_update is None else crl.next_update)
+    )
 
 
 def check_list(
@@ -207,7 +236,7 @@ def check_list(
             expected=f"a revocation list signed by {issuer.name}",
             got="one that is not",
         )
-    if now < crl.this_update or (crl.next_update is not None and now > crl.next_update):
+    if not _is_current(crl, now):
         raise refuse(
             kind,
             "expired",
@@ -236,14 +265,41 @@ def read_chain(trust: Trust, data: bytes) -> tuple[Certificate, ...]:
     return tuple(trust.read(Certificate, each) for each in found)
 
 
+def has_lists(trust: Trust) -> bool:
+    """Whether there are revocation lists of the usual role."""
+    return any(trust.documents(role) for role in _LISTS)
+
+
 def read_lists(trust: Trust, role: str) -> tuple[RevocationList, ...]:
-    """Read the revocation lists of a role, or none.
+    """Read the revocation lists of a role, or none; "crl" and "crls" are one role.
 
     Raises:
         Malformed: one of them is none.
     """
+    roles = _LISTS if role in _LISTS else (role,)
     return tuple(
-        trust.read(RevocationList.read, each) for each in trust.documents(role)
+        trust.read(RevocationList.read, each)
+        for name in roles
+        for document in trust.documents(name)
+        for each in _each_list(document)
+    )
+
+
+def _each_list(document: bytes) -> Sequence[bytes]:
+    """Return the lists of a document, which in PEM may be several."""
+    if document.startswith(pem.BEGIN):
+        return pem.read(document, b"X509 CRL")
+    return (document,)
+
+
+def _valid_first(
+    certificates: Sequence[Certificate], now: int
+) -> tuple[Certificate, ...]:
+    """Return certificates, those first that are valid: a key may have several."""
+    return tuple(
+        sorted(
+            certificates, key=lambda each: not each.not_before <= now <= each.not_after
+        )
     )
 
 

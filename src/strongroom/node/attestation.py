@@ -5,11 +5,12 @@ Judging is pure (`services.attestation.environment`); here are the clock, the ke
 store of endorsements, and the record of every verdict, written before it is given.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from strongroom.core.codec.log_entry import MAX_TEXT
 from strongroom.core.rats.ear import TYPE_CWT, TYPE_JWT, Ear, sign_ear
+from strongroom.core.rats.reference_values import SignedReferences
 from strongroom.errors import NotFound
 from strongroom.management.audit import LogEntry
 from strongroom.management.endorsements import StoredTrusts
@@ -22,6 +23,7 @@ from strongroom.services.attestation.request import (
 )
 
 ACTION = "environment.verify"
+_SHOWN_ID = 16
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class AttestationService:
         trusts: the endorsements, verified once as long as they do not change.
         log: of every verdict.
         clock: gives Unix seconds.
+        references: reference values; which of them count is for each policy to say.
     """
 
     identity: Identity
@@ -41,6 +44,7 @@ class AttestationService:
     trusts: StoredTrusts
     log: VerdictLog
     clock: Callable[[], int]
+    references: Sequence[SignedReferences] = ()
 
     def verify(self, request: VerificationRequest) -> tuple[bytes, str]:
         """Return the signed verdict and its media type.
@@ -61,6 +65,7 @@ class AttestationService:
             self.trusts.of,
             suite_id=self.identity.public.suite,
             now=now,
+            references=self.references,
         )
         token = sign_ear(self.identity.signing, ear, request.form)
         self.log.append(self._entry(request.policy, ear, now))
@@ -83,8 +88,13 @@ class AttestationService:
                 "status": ear.status,
                 "rules": _short(",".join(rules)),
                 "endorsements": str(self.trusts.version),
+                "references": _short(",".join(map(_version, self.references))),
             },
         )
+
+
+def _version(signed: SignedReferences) -> str:
+    return f"{signed.signer.hex()[:_SHOWN_ID]}:{signed.values.version}"
 
 
 def _short(text: str) -> str:

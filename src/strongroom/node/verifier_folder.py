@@ -4,6 +4,7 @@
 identity        its keys, sealed under the passphrase
 public          its public identity: what initiators pin
 policies/NAME   what may be asked for, by name (`EnvironmentPolicy`)
+references/ID   reference values, by the id of the key that approves them
 endorsements/   the store (`management.endorsements`)
 log/            the record of its verdicts
 """
@@ -19,7 +20,8 @@ from strongroom.application.cleanroom.room import Room
 from strongroom.core.codec.note import NoteKey
 from strongroom.core.rats import AppraisalPolicy, not_checked
 from strongroom.core.rats.hardware_policy import HardwarePolicy
-from strongroom.errors import Conflict, Malformed, NotFound
+from strongroom.core.rats.reference_values import SignedReferences, open_references
+from strongroom.errors import Conflict, Malformed, NotFound, Stale
 from strongroom.management.endorsements import (
     EndorsementStore,
     Incoming,
@@ -32,6 +34,7 @@ from strongroom.node.verdicts import VerdictLog
 from strongroom.services.attestation.request import EnvironmentPolicy
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+_KEY_ID = re.compile(r"[0-9a-f]{64}")
 MAX_PLATFORM_AGE_S = 86_400
 _APP_LOCKS = "an app's locks are the initiator's to judge"
 
@@ -101,6 +104,40 @@ class VerifierFolder:
             if _NAME.fullmatch(path.name)
         }
 
+    def add_references(self, data: bytes) -> SignedReferences:
+        """Take a signed set of reference values in the place of its signer's last.
+
+        A running service reads it when it starts again.
+
+        Raises:
+            Malformed: no set.
+            Untrusted: not signed by the key that it names.
+            Stale: `reference.rollback`, older than the one that is here.
+        """
+        given = open_references(data)
+        file = self.root / "references" / given.signer.hex()
+        if file.exists():
+            held = open_references(file.read_bytes()).values.version
+            if given.values.version < held:
+                raise _rollback(held, given)
+        file.parent.mkdir(exist_ok=True, mode=0o700)
+        write_durably(file, data)
+        return given
+
+    def references(self) -> tuple[SignedReferences, ...]:
+        """Return the reference values of every signer.
+
+        Raises:
+            Untrusted: a set was altered.
+        """
+        folder = self.root / "references"
+        files = sorted(folder.iterdir()) if folder.is_dir() else []
+        return tuple(
+            open_references(file.read_bytes())
+            for file in files
+            if _KEY_ID.fullmatch(file.name)
+        )
+
     @contextmanager
     def open(
         self, passphrase: bytes, clock: Callable[[], int]
@@ -117,9 +154,22 @@ class VerifierFolder:
         log = VerdictLog(self.root / "log", origin, identity.signing)
         try:
             trusts = StoredTrusts(self.store)
-            yield AttestationService(identity, self.policies(), trusts, log, clock)
+            yield AttestationService(
+                identity, self.policies(), trusts, log, clock, self.references()
+            )
         finally:
             log.close()
+
+
+def _rollback(held: int, given: SignedReferences) -> Stale:
+    refusal = Stale.because(
+        "reference.rollback",
+        "verifier",
+        expected=f"version {held} or later of {given.values.owner}",
+        got=f"version {given.values.version}",
+        remedy="Take the last form of the set; an older one brings back what ended.",
+    )
+    return Stale(refusal.message, refusal.findings)
 
 
 def environment_policy(
@@ -128,25 +178,31 @@ def environment_policy(
     kinds: tuple[str, ...],
     required: tuple[str, ...],
     validity_s: int,
+    ruled: tuple[HardwarePolicy, ...] = (),
 ) -> EnvironmentPolicy:
     """Return a policy for the platforms of a room, for kinds of hardware, or both.
 
     Args:
         owner: whose rules these are.
         room: from a room file whose administrator was checked: its reference values.
-        kinds: hardware to accept, each kind by name.
+        kinds: hardware to accept, each kind by name, whatever runs on it.
         required: submodules that must be there.
         validity_s: how long a result is good.
+        ruled: policies over hardware, which come before `kinds`.
 
     Raises:
-        Malformed: neither a room nor a kind.
+        Malformed: neither a room nor a kind, or a kind twice.
     """
-    hardware = HardwarePolicy.default(owner, kinds) if kinds else None
+    named = [*(kind for each in ruled for kind in each.kinds), *kinds]
+    if len(set(named)) != len(named):
+        message = "each kind of hardware has one policy"
+        raise Malformed(message)
+    default = (HardwarePolicy.default(owner, kinds),) if kinds else ()
     return EnvironmentPolicy(
         owner=owner,
         required=required,
         platform=_platform_policy(room, owner) if room else None,
-        hardware=(hardware,) if hardware else (),
+        hardware=(*ruled, *default),
         validity_s=validity_s,
     )
 

@@ -4,13 +4,16 @@
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
+from itertools import pairwise
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
+from strongroom.core.crypto.der import items
 from strongroom.core.rats import Endorsements, HardwareEvidence, Trust
 
 BEGIN, NOW, END = 1_700_000_000, 1_750_000_000, 1_800_000_000
@@ -82,11 +85,11 @@ class Authority:
             .public_bytes(Encoding.PEM)
         )
 
-    def crl(self, *revoked: int, end: int = END) -> bytes:
+    def crl(self, *revoked: int, begin: int = BEGIN, end: int = END) -> bytes:
         builder = (
             x509.CertificateRevocationListBuilder()
             .issuer_name(self.name)
-            .last_update(moment(BEGIN))
+            .last_update(moment(begin))
             .next_update(moment(end))
         )
         for serial in revoked:
@@ -100,6 +103,30 @@ class Authority:
             Encoding.DER
         )
 
+
+def without_end(crl: bytes, key: str) -> bytes:
+    """Return a revocation list without its next update, signed again by that key."""
+    parsed = x509.load_der_x509_crl(crl)
+    body = parsed.tbs_certlist_bytes
+    ((_, begin, end),) = items(body, 0, len(body))
+    found = items(body, begin, end)
+    starts = [begin, *(stop for _, _, stop in found)]
+    fields = [body[a:b] for a, b in pairwise(starts)]
+    algorithm = fields[1]
+    body = _der(0x30, b"".join(fields[:_NEXT_UPDATE] + fields[_NEXT_UPDATE + 1 :]))
+    proof = rsa_key(key).sign(body, PKCS1v15(), hashes.SHA256())
+    return _der(0x30, body + algorithm + _der(3, b"\0" + proof))
+
+
+def _der(tag: int, content: bytes) -> bytes:
+    size = len(content)
+    length = size.to_bytes((size.bit_length() + 7) // 8, "big")
+    head = bytes([size]) if size < 128 else bytes([0x80 | len(length)]) + length
+    return bytes([tag]) + head + content
+
+
+_NEXT_UPDATE = 4
+"""After version, algorithm, issuer and this update (RFC 5280 section 5.1)."""
 
 ROOT = Authority(name("Root CA", company="Public Authority"), "root")
 MIDDLE = Authority(name("Code Signing CA", company="Public Authority"), "middle")

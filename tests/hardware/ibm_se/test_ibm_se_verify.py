@@ -27,6 +27,7 @@ from tests.hardware.ibm_se.forge import (
     Forge,
     host_key,
     name,
+    without_end,
 )
 
 
@@ -214,6 +215,36 @@ def test_a_list_out_of_its_time_or_of_another_key_is_refused() -> None:
 
     assert rule(late) == "ibm-se.expired.host_key_crl"
     assert rule(forged) == "ibm-se.signature.host_key_crl"
+
+
+def test_beside_a_current_list_an_old_one_does_not_matter() -> None:
+    old, current = SIGNER.crl(SERIAL, end=NOW - 1), SIGNER.crl()
+    assert run(HOST.with_(crls=lists(old, current))).device
+    revoked = HOST.with_(crls=lists(current, SIGNER.crl(SERIAL)))
+    assert rule(revoked) == "ibm-se.revoked.host_key"
+
+
+def test_the_list_of_a_signing_key_of_other_machines_stands_beside() -> None:
+    other = replace(SIGNER, key="generation 1").crl(SERIAL)
+    assert run(HOST.with_(crls=lists(other, SIGNER.crl()))).device
+    revoked = HOST.with_(crls=lists(SIGNER.crl(SERIAL), other))
+    assert rule(revoked) == "ibm-se.revoked.host_key"
+    assert rule(HOST.with_(crls=lists(other))) == "ibm-se.signature.host_key_crl"
+
+
+def test_a_list_that_comes_into_force_ends_what_is_remembered() -> None:
+    later = SIGNER.crl(SERIAL, begin=NOW + 10)
+    forge = HOST.with_(crls=lists(SIGNER.crl(), later))
+    trust = forge.trust()
+    assert verify(forge.evidence(), trust, NOW).device
+    assert verify(forge.evidence(), trust, NOW + 9).device
+    with pytest.raises(Refused, match=r"ibm-se\.revoked\.host_key"):
+        verify(forge.evidence(), trust, NOW + 10)
+
+
+def test_a_list_without_an_end_is_refused() -> None:
+    forge = HOST.with_(crls=lists(without_end(SIGNER.crl(), SIGNER.key)))
+    assert rule(forge) == "ibm-se.expired.host_key_crl"
 
 
 def test_endorsements_that_are_none_are_refused() -> None:

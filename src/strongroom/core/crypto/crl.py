@@ -103,6 +103,17 @@ class RevocationList:
         """The parts of the name of who signed it, in no order."""
         return parts(self._crl, "issuer")
 
+    @cached_property
+    def authority_key(self) -> bytes:
+        """The id of the key that signed it, as it says (RFC 5280 section 5.2.1)."""
+        try:
+            found = self._crl.extensions.get_extension_for_class(
+                x509.AuthorityKeyIdentifier
+            )
+        except (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension):
+            return b""
+        return found.value.key_identifier or b""
+
     def revokes(self, serial: int) -> bool:
         """Whether the certificate of this number is revoked."""
         with rfc5280():

@@ -275,15 +275,18 @@ class HardwarePolicy(Record):
             if each.concerns(kind)
         )
 
-    def _require_launch(self, kind: str) -> None:
-        wanted = LAUNCH.get(kind)
-        if wanted is None:
-            return
+    def names_launch(self, kind: str) -> bool:
+        """Whether a rule says what may have been started on hardware of this kind."""
         rules = self.rules_for(kind)
         ruled = [rule.claim for rule in rules if rule.check in _NAMING]
-        left = (each.claim for each in self.not_checked if each.concerns(kind))
-        if any(_within(claim, path) for claim in ruled for path in wanted):
+        wanted = LAUNCH.get(kind, ())
+        return any(_within(claim, path) for claim in ruled for path in wanted)
+
+    def _require_launch(self, kind: str) -> None:
+        wanted = LAUNCH.get(kind)
+        if wanted is None or self.names_launch(kind):
             return
+        left = (each.claim for each in self.not_checked if each.concerns(kind))
         if any(_within(path, claim) for claim in left for path in wanted):
             return
         message = (

@@ -28,6 +28,7 @@ _HASHES: MappingProxyType[str, str] = MappingProxyType(
 
 _NOT_PROVEN = (
     "that the platform's firmware is one that its vendor endorses",
+    "that the instance id is the key's own: of several trusted keys, any may claim it",
     "that the platform key was not revoked since it was put into the endorsements",
     "what the extensible measurements stand for: the realm's own software extends them",
 )

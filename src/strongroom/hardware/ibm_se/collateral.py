@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from strongroom.core.crypto.crl import RevocationList
 from strongroom.core.crypto.x509 import Certificate
 from strongroom.core.rats import Trust, Verified
-from strongroom.core.rats.trust import FOREVER
 from strongroom.hardware.chain import (
     check_revocation,
+    current_lists,
     read_all,
     read_lists,
+    until_the_next,
     verify_path,
 )
 from strongroom.hardware.ibm_se.abi import KIND, is_signing_certificate, same_place
@@ -22,7 +23,7 @@ SIGNING_CERTIFICATE = "host_key_signing_certificate"
 
 @dataclass(frozen=True)
 class Signer:
-    """A signing key that is IBM's, with the lists of what it has revoked."""
+    """A signing key that is IBM's, with the current lists of what it has revoked."""
 
     certificate: Certificate
     lists: tuple[RevocationList, ...]
@@ -71,21 +72,26 @@ def verify_signer(certificate: Certificate, trust: Trust, now: int) -> Signer:
         lists = read_lists(trust, "crls")
         window = check_revocation(KIND, "signing_key", path, lists, now, required=True)
         # 3
-        own = _own_lists(certificate, lists, now)
+        named = _own_lists(certificate, lists)
+        own = current_lists(named, now)
+        for each in own:
+            _check_list(each, certificate, now)
         begins = [path.not_before, window[0], *(each.this_update for each in own)]
         ends = [path.not_after, window[1]]
         ends += [each.next_update for each in own if each.next_update is not None]
+        ends.append(until_the_next(named, now))
         return Verified(Signer(certificate, own), max(begins), min(ends))
 
     return trust.once(("ibm_se.signer", certificate.der), now, make)
 
 
 def _own_lists(
-    signer: Certificate, lists: Sequence[RevocationList], now: int
+    signer: Certificate, lists: Sequence[RevocationList]
 ) -> tuple[RevocationList, ...]:
+    """Return the lists of a signing key; IBM's keys of other machines have its name."""
     name = same_place(signer.subject_parts)
-    own = tuple(each for each in lists if same_place(each.issuer_parts) == name)
-    if not own:
+    named = tuple(each for each in lists if same_place(each.issuer_parts) == name)
+    if not named:
         raise refuse(
             KIND,
             "missing_endorsement",
@@ -93,13 +99,14 @@ def _own_lists(
             expected=f"a revocation list of {signer.name}",
             got="none",
         )
-    for each in own:
-        _check_list(each, signer, now)
-    return own
+    return tuple(each for each in named if each.bears_signature_of(signer)) or named
 
 
 def _check_list(crl: RevocationList, signer: Certificate, now: int) -> None:
-    """Do as `chain.check_list` does, for a list that may spell its issuer otherwise."""
+    """Do as `chain.check_list` does, for a list that may spell its issuer otherwise.
+
+    One without an end is refused, as s390-tools does.
+    """
     if not crl.bears_signature_of(signer):
         raise refuse(
             KIND,
@@ -108,7 +115,7 @@ def _check_list(crl: RevocationList, signer: Certificate, now: int) -> None:
             expected=f"a revocation list signed by {signer.name}",
             got="one that is not",
         )
-    if not crl.this_update <= now <= (crl.next_update or FOREVER):
+    if crl.next_update is None or not crl.this_update <= now <= crl.next_update:
         raise refuse(
             KIND,
             "expired",

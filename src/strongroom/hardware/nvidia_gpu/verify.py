@@ -10,6 +10,7 @@ from strongroom.core.rats.claims import vouch
 from strongroom.core.rats.trust import Verified
 from strongroom.hardware.chain import (
     check_revocation,
+    has_lists,
     read_lists,
     verify_path,
 )
@@ -75,7 +76,7 @@ def verify(evidence: HardwareEvidence, trust: Trust, now: int) -> HardwareClaims
         )
     # 4
     _check_firmware(exchange, device)
-    listed = bool(trust.documents("crl"))
+    listed = has_lists(trust)
     return HardwareClaims(
         kind=KIND,
         format=f"SPDM 1.1 measurements of {'NVSwitch' if device.is_switch else 'GPU'}",
@@ -152,7 +153,7 @@ def _verify_chain(chain: Chain, trust: Trust, now: int) -> Device:
 
 def _check_firmware(exchange: Exchange, device: Device) -> None:
     reported = exchange.opaque.get(FWID)
-    if reported is None or constant_time_equal(reported, device.fwid or b""):
+    if not reported or constant_time_equal(reported, device.fwid or b""):
         return
     raise refuse(
         KIND,

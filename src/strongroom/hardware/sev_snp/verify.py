@@ -11,6 +11,7 @@ from strongroom.core.rats.claims import vouch
 from strongroom.errors import Malformed
 from strongroom.hardware.chain import (
     check_revocation,
+    has_lists,
     read_all,
     read_lists,
     verify_path,
@@ -93,7 +94,7 @@ def verify(evidence: HardwareEvidence, trust: Trust, now: int) -> HardwareClaims
     _check_chain(key, certificates, trust, now)
     # 6
     _check_match(report, key)
-    return _claims(report, key, role, revocation=bool(trust.documents("crl")))
+    return _claims(report, key, role, revocation=has_lists(trust))
 
 
 def _signing_role(report: Report) -> SigningKey:

@@ -5,7 +5,7 @@ from hashlib import sha256
 
 from strongroom.core.rats import HardwareClaims, HardwareEvidence, Trust, Verified
 from strongroom.core.rats.claims import vouch
-from strongroom.hardware.chain import check_key
+from strongroom.hardware.chain import check_key, has_lists
 from strongroom.hardware.refusal import refuse
 from strongroom.hardware.tcg.quoted import (
     Quoted,
@@ -84,7 +84,7 @@ def verify(evidence: HardwareEvidence, trust: Trust, now: int) -> HardwareClaims
     # 5
     if key.certificate is not None:
         check_certificate(trust, chain, key.certificate, now)
-    return _claims(verified, key, revocation=bool(trust.documents("crl")))
+    return _claims(verified, key, revocation=has_lists(trust))
 
 
 def _trusted(trust: Trust, now: int) -> tuple[AttestationKey, ...]:

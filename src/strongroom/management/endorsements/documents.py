@@ -22,6 +22,7 @@ from strongroom.services.attestation.subjects import document_subject
 MAX_DOCUMENT_BYTES = 16 << 20
 ANCHOR, REVOKED = "trust_anchor", "revoked"
 _INTEL_JSON = {"tcb_info": "tcbInfo", "qe_identity": "enclaveIdentity"}
+_LISTS = ("crl", "crls")
 _SINGLE = ("tcb_info", "qe_identity", "vcek")
 """Of these a verifier takes one for a platform: the newest replaces the others."""
 
@@ -124,9 +125,9 @@ def _life(role: str, data: bytes) -> tuple[int | None, int | None, str]:
         return None, None, ""
     if role in _INTEL_JSON:
         return _life_of_intel_json(_INTEL_JSON[role], data)
-    if role.endswith("crl"):
+    if role.endswith(_LISTS):
         crl = RevocationList.read(data)
-        issuer = hashlib.sha256(crl.issuer).hexdigest()
+        issuer = hashlib.sha256(crl.issuer + crl.authority_key).hexdigest()
         return crl.this_update, crl.next_update, f"{role} {issuer}"
     return _life_of_certificates(data)
 

@@ -38,7 +38,7 @@ def diff_claims(left: HardwareClaims, right: HardwareClaims) -> tuple[Difference
     after it follow from it, or would have to be compared one by one.
     """
     found = [
-        *diff_trees(tree(left), tree(right)),
+        *diff_trees(_tree(left), _tree(right)),
         *_events(left.events, right.events),
     ]
     for index in range(max(len(left.inner), len(right.inner))):
@@ -92,6 +92,19 @@ def diff_trees(
         or type(one[path]) is not type(other[path])
         or one[path] != other[path]
     )
+
+
+def _tree(claims: HardwareClaims) -> dict[str, Field]:
+    """Return claims by path; advisories by name, since their order says nothing."""
+    found = tree(claims)
+    if claims.tcb is not None:
+        named: dict[str, Field] = dict.fromkeys(claims.tcb.advisories, True)
+        found["tcb"] = {
+            "status": claims.tcb.status,
+            "advisories": named,
+            "date": claims.tcb.date,
+        }
+    return found
 
 
 def _events(

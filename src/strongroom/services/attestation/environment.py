@@ -6,17 +6,19 @@ and writes it down. What does not hold becomes a finding of its submodule, so th
 the refusal too is signed, bound to the evidence, and says what to do.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from strongroom.core.codec import cbor
 from strongroom.core.crypto import suite
-from strongroom.core.rats import Evidence, HardwareEvidence, Trust
+from strongroom.core.rats import Evidence, HardwareClaims, HardwareEvidence, Trust
 from strongroom.core.rats.ear import Ear, EarSubmodule, evidence_digest
+from strongroom.core.rats.hardware_policy import LAUNCH, HardwarePolicy
+from strongroom.core.rats.reference_values import SignedReferences
 from strongroom.errors import Finding, Malformed, StrongroomError
 from strongroom.services.attestation.appraise import appraise_dry
 from strongroom.services.attestation.hardware import verify_hardware
 from strongroom.services.attestation.hardware_appraise import left_open
-from strongroom.services.attestation.hardware_rules import hardware_findings
+from strongroom.services.attestation.hardware_rules import everything, hardware_findings
 from strongroom.services.attestation.reference_rules import References
 from strongroom.services.attestation.request import (
     EnvironmentPolicy,
@@ -46,6 +48,7 @@ def appraise_environment(
     *,
     suite_id: str,
     now: int,
+    references: Sequence[SignedReferences] = (),
 ) -> Ear:
     """Return the verdict on every submodule of a request.
 
@@ -63,6 +66,7 @@ def appraise_environment(
         trust_of: the service's own endorsements.
         suite_id: of the key that will sign.
         now: Unix seconds.
+        references: reference values; which of them count is for the policy to say.
 
     Raises:
         Malformed: a part that is no evidence at all, or has an app layer.
@@ -72,7 +76,7 @@ def appraise_environment(
     row = suite(suite_id)
     policy_id = f"{row.id}:{row.digest(policy.to_bytes()).hex()}"
     basis = Basis(request.policy, policy_id, policy.owner)
-    judge = _Judge(request, policy, trust_of, basis, now)
+    judge = _Judge(request, policy, trust_of, basis, now, references)
     # 2
     submodules = {name: judge.submodule(name) for name in request.evidence}
     # 3
@@ -98,9 +102,11 @@ class _Judge:
         trust_of: TrustOf,
         basis: Basis,
         now: int,
+        references: Sequence[SignedReferences],
     ) -> None:
         self._request, self._policy, self._trust_of = request, policy, trust_of
         self._basis, self._now = basis, now
+        self._references = References(references, now)
 
     def submodule(self, name: str) -> EarSubmodule:
         evidence = _parse(name, self._request.evidence[name])
@@ -131,13 +137,14 @@ class _Judge:
         claims = verify_hardware(evidence, trust, now=self._now)
         given = self._request.bound.get(name)
         bound = expected_bound(claims, self._request.nonce) if given is None else given
-        findings = hardware_findings(claims, policy, bound, References(now=self._now))
+        findings = hardware_findings(claims, policy, bound, self._references)
         ordered = sorted(findings, key=lambda each: not _about_challenge(each))
         return of_hardware(
             claims,
             ordered,
             self._basis,
             unchecked=left_open(claims, policy, self._now),
+            recognised=_recognised(claims, policy),
             derived=given is not None,
         )
 
@@ -151,6 +158,12 @@ class _Judge:
         )
         error = StrongroomError(str(finding), [finding])
         return unverified(kind, error, self._basis)
+
+
+def _recognised(claims: HardwareClaims, policy: HardwarePolicy) -> bool:
+    """Whether the policy says what may be started, that of evidence inside too."""
+    kinds = {each.kind for each in everything(claims) if each.kind in LAUNCH}
+    return bool(kinds) and all(map(policy.names_launch, kinds))
 
 
 def _about_challenge(finding: Finding) -> bool:

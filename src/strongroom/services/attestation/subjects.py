@@ -13,7 +13,7 @@ from strongroom.core.crypto.x509 import Certificate
 from strongroom.core.rats import HardwareEvidence
 from strongroom.errors import Malformed
 
-_PEM = b"-----BEGIN CERTIFICATE-----"
+_PEM, _PEM_END = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
 _SGX_EXTENSION = "1.2.840.113741.1.13.1"
 _FMSPC = bytes.fromhex("060a2a864886f84d010d0104") + b"\x04\x06"
 """DER of the OID 1.2.840.113741.1.13.1.4 and the head of its value of 6 bytes."""
@@ -28,6 +28,10 @@ def evidence_subject(evidence: HardwareEvidence) -> str:
     match evidence.kind:
         case "sgx" | "tdx":
             return _fmspc_of_quote(evidence.parts.get("quote", b""))
+        case "az-tdx-vtpm":
+            return _fmspc_of_quote(evidence.parts.get("td_quote", b""))
+        case "ra-tls":
+            return _fmspc_of_quote(_der(evidence.parts.get("certificate", b"")))
         case "sev-snp":
             return _chip(evidence.parts.get("report", b"")[_CHIP_ID])
         case _:
@@ -49,13 +53,24 @@ def document_subject(role: str, data: bytes) -> str:
             return ""
 
 
+def _der(certificate: bytes) -> bytes:
+    try:
+        return Certificate.read(certificate).der
+    except Malformed:
+        return b""
+
+
 def _fmspc_of_quote(quote: bytes) -> str:
-    """Find the PCK certificate, which is the first that a quote carries."""
+    """Find the PCK certificate, which is the first that a quote carries.
+
+    What stands before and after the quote does not matter.
+    """
     start = quote.find(_PEM)
-    if start < 0:
+    end = quote.find(_PEM_END, start) + len(_PEM_END)
+    if start < 0 or end < start:
         return ""
     try:
-        pck = Certificate.read_all(quote[start:].rstrip(b"\0"))[0]
+        pck = Certificate.read(quote[start:end])
     except Malformed:
         return ""
     values = pck.extension(_SGX_EXTENSION) or b""

@@ -112,6 +112,7 @@ def of_hardware(
     basis: Basis,
     *,
     unchecked: tuple[str, ...] = (),
+    recognised: bool = False,
     derived: bool,
 ) -> EarSubmodule:
     """Return the appraisal of one piece of hardware.
@@ -121,11 +122,12 @@ def of_hardware(
         findings: from `hardware_findings`.
         basis: the environment policy.
         unchecked: from `left_open`.
+        recognised: the policy says what may have been started.
         derived: the initiator named the value that had to be bound.
     """
     tcb = claims.tcb
     return EarSubmodule(
-        vector=_vector(claims, findings),
+        vector=_vector(claims, findings, recognised=recognised),
         policy_id=basis.policy_id,
         attester=AttesterClaims(
             kind=claims.kind,
@@ -189,7 +191,9 @@ def _refused(kind: str, findings: Iterable[Finding], basis: Basis) -> EarSubmodu
     )
 
 
-def _vector(claims: HardwareClaims, findings: Sequence[Finding]) -> TrustVector:
+def _vector(
+    claims: HardwareClaims, findings: Sequence[Finding], *, recognised: bool
+) -> TrustVector:
     reasons = {reason_of(finding) for finding in findings}
     status = claims.tcb.status if claims.tcb else ""
     hardware = _AFFIRMED if status in _CURRENT else _ADVISED
@@ -197,7 +201,9 @@ def _vector(claims: HardwareClaims, findings: Sequence[Finding]) -> TrustVector:
     values = asdict(_NOTHING) | {
         "instance_identity": _AFFIRMED,
         "configuration": _CONTRAINDICATED if "debug" in reasons else _AFFIRMED,
-        "executables": _UNRECOGNISED if "measurement" in reasons else 0,
+        "executables": _UNRECOGNISED
+        if "measurement" in reasons
+        else _AFFIRMED * recognised,
         "hardware": _CONTRAINDICATED if outdated else hardware,
         "runtime_opaque": _AFFIRMED if claims.kind in _ENCRYPTED else 0,
     }
