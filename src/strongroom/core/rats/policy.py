@@ -168,6 +168,11 @@ class AppraisalPolicy(Record):
             raise Malformed(message)
 
     @cached_property
+    def encoded(self) -> bytes:
+        """The policy's encoding; its digest names it in results."""
+        return self.to_bytes()
+
+    @cached_property
     def unchecked(self) -> tuple[str, ...]:
         """What this policy leaves open, each with its reason."""
         fields = [(f"register.{name}", v) for name, v in sorted(self.registers.items())]
