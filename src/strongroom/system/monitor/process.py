@@ -17,12 +17,7 @@ from importlib import import_module
 from pathlib import Path
 
 from strongroom.core.codec.keys import PublicKey
-from strongroom.core.crypto import (
-    SecretBuffer,
-    VerifyingKey,
-    reuse_freed_memory,
-    suite,
-)
+from strongroom.core.crypto import SecretBuffer, VerifyingKey, suite
 from strongroom.core.rats import LOCKS, Evidence
 from strongroom.errors import Misconfigured
 from strongroom.system.monitor.admission import Admission
@@ -80,7 +75,6 @@ def run(options: argparse.Namespace) -> None:
         StrongroomError: why it cannot serve.
     """
     _harden()
-    reuse_freed_memory()
     waived = tuple(sorted(set(options.allow_missing)))
     missing = {name: how for name, how in probe().items() if how is not None}
     administrator = _administrator(options.administrator)
