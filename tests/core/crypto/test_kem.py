@@ -76,11 +76,21 @@ def test_public_keys_are_usable_or_malformed(row: Suite, raw: bytes) -> None:
         row.kem_public(raw)
 
 
+_P = 2**255 - 19
+SMALL_X25519 = (
+    *(n.to_bytes(32, "little") for n in (0, 1, _P - 1, _P, _P + 1)),
+    bytes.fromhex("e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800"),
+    bytes.fromhex("5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157"),
+)
+"""Points of order 1, 2, 4 and 8, some in another spelling (RFC 7748 section 6.1)."""
+
+
 def test_unusable_halves_of_a_hybrid_key() -> None:
     raw = suite("intl").kem_key(bytes(96)).public.raw
-    for bad in (raw[:1184] + bytes(32), b"\xff" * 1184 + raw[1184:]):
+    halves = [(raw[:1184], point) for point in SMALL_X25519]
+    for mlkem, x25519 in (*halves, (b"\xff" * 1184, raw[1184:])):
         with pytest.raises(Malformed):
-            suite("intl").kem_public(bad)
+            suite("intl").kem_public(mlkem + x25519)
 
 
 def test_hybrid_public_keys_are_those_of_x_wing() -> None:

@@ -3,6 +3,7 @@
 
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cached_property
 
 from strongroom.core.codec.record import Record
 from strongroom.core.crypto import KemPublic, VerifyingKey, suite
@@ -62,7 +63,7 @@ class BrokerPublic(Record):
     sign: bytes
     kem: bytes
 
-    @property
+    @cached_property
     def id(self) -> str:
         """The room's id: sixty-four hex digits over these keys."""
         return suite(self.suite).digest(self.to_bytes())[:32].hex()

@@ -11,6 +11,7 @@ longer, but no revocation away from them.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar
 
 from strongroom.application.broker.events import (
@@ -233,18 +234,23 @@ def _use_nonce(ledger: Ledger, nonce: bytes) -> None:
         )
 
 
-def _findings(
-    rules: NodeRules, platform: PlatformClaims, nonce: bytes, now: int
-) -> list[Finding]:
-    policy = AppraisalPolicy(
+@lru_cache
+def _policy(kind: str, min_firmware_svn: int) -> AppraisalPolicy:
+    return AppraisalPolicy(
         owner=_OWNER,
         registers={name: (not_checked_bytes(_EACH_AGREEMENT),) for name in REGISTERS},
         locks=(not_checked(_EACH_AGREEMENT),),
         max_platform_age_s=2**31,
-        min_firmware_svn=rules.min_firmware_svn,
+        min_firmware_svn=min_firmware_svn,
         apps=(),
-        kinds=(platform.kind,),
+        kinds=(kind,),
     )
+
+
+def _findings(
+    rules: NodeRules, platform: PlatformClaims, nonce: bytes, now: int
+) -> list[Finding]:
+    policy = _policy(platform.kind, rules.min_firmware_svn)
     result = appraise_dry(platform, None, policy, nonce=nonce, now=now)
     findings = list(result.findings)
     if platform.device_id in rules.revoked_devices:

@@ -14,8 +14,6 @@ from strongroom.core.rats import EnclaveGate
 from strongroom.errors import LimitReached, Malformed, Tampered
 from strongroom.services.sealing import SealedFile, seal_file
 
-_THREADS = 2
-
 
 @dataclass(frozen=True)
 class SealedOutput:
@@ -73,7 +71,7 @@ def _require_room(total_bytes: int, memory_bytes: int) -> None:
 
 
 def _open(item: ReleasedInput, fd: int) -> SealedFile:
-    file = SealedFile(fd, item.key, threads=_THREADS)
+    file = SealedFile(fd, item.key)
     if file.info.dataset_id != item.dataset:
         raise Tampered.because(
             "input.dataset",

@@ -18,7 +18,8 @@ _SIZE = 1 << 64
 """One more than an integer of CBOR holds; longer ones (bignums) have no use here."""
 
 _SCALARS = (int, str, bytes, bool, float, type(None))
-_PLAIN = frozenset((str, bytes, bool, float, type(None)))
+PLAIN = frozenset((str, bytes, bool, float, type(None)))
+"""Types whose every value has a form here."""
 
 
 def encode(value: object) -> bytes:
@@ -65,7 +66,7 @@ def decode(data: bytes) -> object:
 def _check(value: object, depth: int) -> None:
     """Refuse what has no form here; on the way of every message, so types come first.
 
-    A scalar that is not in `_PLAIN` is a whole number or of a subclass.
+    A scalar that is not in `PLAIN` is a whole number or of a subclass.
     """
     if isinstance(value, dict):
         _check_depth(value, depth)
@@ -73,12 +74,12 @@ def _check(value: object, depth: int) -> None:
             if type(key) is not str and not _is_key(key):
                 message = "a map key is neither text nor an integer"
                 raise Malformed(message)
-            if type(item) not in _PLAIN:
+            if type(item) not in PLAIN:
                 _check(item, depth + 1)
     elif isinstance(value, list | tuple):
         _check_depth(value, depth)
         for item in value:
-            if type(item) not in _PLAIN:
+            if type(item) not in PLAIN:
                 _check(item, depth + 1)
     else:
         _check_scalar(value)

@@ -25,11 +25,10 @@ class Record:
 
     def to_value(self) -> dict[str, object]:
         """Return the map that stands for this record."""
-        value = {
-            field.name: _to_value(getattr(self, field.name))
-            for field in dataclasses.fields(self)
-        }
-        return {"type": self.TYPE, **value} if self.TYPE else value
+        value: dict[str, object] = {"type": self.TYPE} if self.TYPE else {}
+        for name in _schema(type(self)):  # type: ignore[arg-type]  # as below
+            value[name] = _to_value(getattr(self, name))
+        return value
 
     def to_bytes(self) -> bytes:
         """Return the one encoding of this record."""
@@ -78,6 +77,8 @@ def _schema(cls: type[Record]) -> dict[str, object]:
 
 
 def _to_value(item: object) -> object:
+    if type(item) in cbor.PLAIN:
+        return item
     if isinstance(item, Record):
         return item.to_value()
     if isinstance(item, tuple | list):

@@ -29,9 +29,9 @@ def check_ed25519(raw: bytes) -> None:
         message = f"an Ed25519 key is {ED25519_BYTES} bytes, not {len(raw)}"
         raise Malformed(message)
     y = int.from_bytes(raw, "little") & (2**255 - 1)
-    top = (y * y - 1) % _ED_P
-    square = top * pow(_ED_D * y * y + 1, -1, _ED_P) % _ED_P
-    on_curve = pow(square, (_ED_P - 1) // 2, _ED_P) == 1
+    # x**2 is a quotient; it is a square just if the product is (Euler's criterion)
+    product = (y * y - 1) * (_ED_D * y * y + 1)
+    on_curve = pow(product, (_ED_P - 1) // 2, _ED_P) == 1
     if y >= _ED_P or y in _ED_SMALL or not on_curve:
         message = "these bytes are not a usable Ed25519 public key"
         raise Malformed(message)

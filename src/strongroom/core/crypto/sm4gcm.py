@@ -6,6 +6,7 @@ libgcrypt has vector code without tables in memory (five times the speed);
 """
 
 import ctypes
+from abc import abstractmethod
 from collections import deque
 from functools import cache
 
@@ -13,7 +14,14 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers import Cipher, modes
 from cryptography.hazmat.primitives.ciphers.algorithms import SM4
 
-from strongroom.core.crypto.aead import TAG_BYTES, Aead, check_key
+from strongroom.core.crypto.aead import (
+    TAG_BYTES,
+    Aead,
+    check_key,
+    check_sizes,
+    tampered,
+    wrong_room,
+)
 from strongroom.core.crypto.buffers import Buffer, pinned, size, wipe
 from strongroom.core.crypto.native import INT, POINTER, SIZE, declare, find
 from strongroom.errors import Misconfigured
@@ -87,7 +95,42 @@ class _Handle:
         self.library.gcry_cipher_close(self.pointer)
 
 
-class GcryptSm4Gcm(Aead):
+class _Sm4Gcm(Aead):
+    """What must hold before a library is given addresses, and after it refused."""
+
+    def encrypt_into(
+        self, nonce: Buffer, data: Buffer, aad: Buffer, out: bytearray | memoryview
+    ) -> None:
+        """Write ciphertext and tag into `out`."""
+        check_sizes(nonce, data, aad)
+        if size(out) != size(data) + TAG_BYTES:
+            raise wrong_room(out, size(data) + TAG_BYTES)
+        self._encrypt_into(nonce, data, aad, out)
+
+    def decrypt_into(
+        self, nonce: Buffer, data: Buffer, aad: Buffer, out: bytearray | memoryview
+    ) -> None:
+        """Write the plaintext into `out`."""
+        check_sizes(nonce, data, aad)
+        length = size(data) - TAG_BYTES
+        if length >= 0 and size(out) != length:
+            raise wrong_room(out, length)
+        if length < 0 or not self._decrypt_into(nonce, data, aad, out):
+            wipe(out)
+            raise tampered()
+
+    @abstractmethod
+    def _encrypt_into(
+        self, nonce: Buffer, data: Buffer, aad: Buffer, out: bytearray | memoryview
+    ) -> None: ...
+
+    @abstractmethod
+    def _decrypt_into(
+        self, nonce: Buffer, data: Buffer, aad: Buffer, out: bytearray | memoryview
+    ) -> bool: ...
+
+
+class GcryptSm4Gcm(_Sm4Gcm):
     """SM4-GCM by libgcrypt; one cipher handle for each thread at work."""
 
     def __init__(self, key: Buffer) -> None:
@@ -148,7 +191,7 @@ class GcryptSm4Gcm(Aead):
             wipe(self._key)
 
 
-class PortableSm4Gcm(Aead):
+class PortableSm4Gcm(_Sm4Gcm):
     """SM4-GCM by `cryptography`."""
 
     def __init__(self, key: Buffer) -> None:

@@ -67,6 +67,7 @@ class ProtectedFile(io.RawIOBase):
         self._view, self._key, self._info = view, key, info
         self._writer = view if isinstance(view, Transaction) else None
         self._at, self._size = 0, info.size
+        self._blocks, self._whole = info.blocks, info.block_bytes
         self._block = bytearray()
         self._index = -1
         self._dirty = False
@@ -111,12 +112,12 @@ class ProtectedFile(io.RawIOBase):
         self._require_open()
         room = memoryview(buffer).cast("B")
         room = room[: max(min(len(room), self._size - self._at), 0)]
-        for index, start, end, part in self._parts(room):
-            if index != self._index and end - start == self._info.block_bytes:
+        for index, start, part in self._parts(room):
+            if index != self._index and len(part) == self._whole:
                 self._read_block(index, part)
             else:
                 self._keep(index)
-                part[:] = memoryview(self._block)[start:end]
+                part[:] = memoryview(self._block)[start : start + len(part)]
         self._at += len(room)
         return len(room)
 
@@ -134,14 +135,14 @@ class ProtectedFile(io.RawIOBase):
         if not len(source):
             return 0
         self._size = max(self._size, self._at + len(source))
-        for index, start, end, part in self._parts(source):
-            if end - start == self._info.block_bytes:
+        for index, start, part in self._parts(source):
+            if len(part) == self._whole:
                 if index == self._index:
                     self._forget(index)
-                writer.write(self._info.block(index), part)
+                writer.write(self._blocks + index.to_bytes(8, "big"), part)
             else:
                 self._keep(index)
-                self._block[start:end] = part
+                self._block[start : start + len(part)] = part
                 self._dirty = True
         self._at += len(source)
         return len(source)
@@ -193,18 +194,18 @@ class ProtectedFile(io.RawIOBase):
             self._view.close()
             super().close()
 
-    def _parts(self, view: memoryview) -> Iterator[tuple[int, int, int, memoryview]]:
+    def _parts(self, view: memoryview) -> Iterator[tuple[int, int, memoryview]]:
         """Cut `view`, which lies at the current place, where blocks end.
 
         Yields:
-            Number of the block, start and end within it, and the part of `view`.
+            Number of the block, start within it, and the part of `view`.
         """
-        at, done, whole, length = self._at, 0, self._info.block_bytes, len(view)
-        while done < length:
-            index, start = divmod(at + done, whole)
-            end = min(whole, start + length - done)
-            yield index, start, end, view[done : done + end - start]
-            done += end - start
+        done, whole = 0, self._whole
+        while done < len(view):
+            index, start = divmod(self._at + done, whole)
+            end = done + whole - start
+            yield index, start, view[done:end]
+            done = end
 
     def _keep(self, index: int) -> None:
         """Have block `index` in memory, whole."""
@@ -218,7 +219,8 @@ class ProtectedFile(io.RawIOBase):
         self._index = index
 
     def _read_block(self, index: int, room: memoryview) -> None:
-        length = self._view.read_start(self._info.block(index), room)
+        key = self._blocks + index.to_bytes(8, "big")
+        length = self._view.read_start(key, room)
         if length < len(room):
             room[length:] = bytes(len(room) - length)
 

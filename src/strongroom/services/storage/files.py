@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Named files over protected blocks: written whole or not at all, read anywhere."""
 
-import secrets
+import os
 from collections.abc import Callable, Iterator
 
 from strongroom.errors import Malformed, NotFound
@@ -29,7 +29,7 @@ class ProtectedFiles:
         storage: Storage,
         *,
         block_bytes: int = BLOCK_BYTES,
-        random: Callable[[int], bytes] = secrets.token_bytes,
+        random: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self._storage, self._block_bytes, self._random = storage, block_bytes, random
 

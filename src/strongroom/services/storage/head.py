@@ -8,7 +8,7 @@ r"""The head record: which tree counts, at which value of the device's counter.
 The clear part tells a person which key or owner is wrong; all of it is associated data.
 """
 
-import secrets
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Self
@@ -56,16 +56,14 @@ class Head:
         """The head's name within its place."""
         return head_name(self.counter)
 
-    def seal(
-        self, keys: Keys, random: Callable[[int], bytes] = secrets.token_bytes
-    ) -> bytes:
+    def seal(self, keys: Keys, random: Callable[[int], bytes] = os.urandom) -> bytes:
         """Return the record under the keys of its place; `open_head` inverts it."""
         root = None if self.root is None else pack_ref(self.root)
         text = _Text(root, b"".join(map(pack_ref, self.forget))).to_bytes()
         counter, nonce = self.counter.to_bytes(8, "big"), random(NONCE_BYTES)
         clear = MAGIC + _SUITE_BYTES[keys.suite.id] + keys.key_id + keys.place_id
         clear += counter + nonce
-        aead = keys.aead(HEAD, self.counter)
+        aead = keys.cipher(HEAD, self.counter).aead
         return clear + aead.encrypt(nonce, text, keys.aad + HEAD + clear)
 
     @classmethod
@@ -83,7 +81,7 @@ class Head:
         clear = data[:_CLEAR_BYTES]
         counter = _check_clear(keys, clear)
         nonce = clear[-NONCE_BYTES:]
-        aead = keys.aead(HEAD, counter)
+        aead = keys.cipher(HEAD, counter).aead
         try:
             text = aead.decrypt(nonce, data[_CLEAR_BYTES:], keys.aad + HEAD + clear)
         except Tampered as error:

@@ -10,8 +10,7 @@ the same nonce and tag would be a forgery of GCM. So the tree needs no digest of
 bytes, which would cost several times the encryption.
 """
 
-import secrets
-import struct
+import os
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -25,7 +24,6 @@ from strongroom.services.storage.place import Keys, Kind
 HEADER_BYTES = 8 + NONCE_BYTES
 OVERHEAD_BYTES = HEADER_BYTES + TAG_BYTES
 MAX_OBJECT_BYTES = 64 << 20
-_VERSION = struct.Struct(">Q")
 
 
 class Ref(NamedTuple):
@@ -41,7 +39,7 @@ class Ref(NamedTuple):
     @property
     def name(self) -> str:
         """The object's name within its place."""
-        return f"{self.version:016x}-{self.nonce.hex()}{self.tag.hex()}"
+        return f"{self.version:016x}-{(self.nonce + self.tag).hex()}"
 
 
 class Box:
@@ -51,11 +49,12 @@ class Box:
         self,
         keys: Keys,
         store: BlockStore,
-        random: Callable[[int], bytes] = secrets.token_bytes,
+        random: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self.keys, self.store, self._random = keys, store, random
-        self.prefix = f"{keys.place_id.hex()}/"
+        self.prefix = keys.prefix
         self._scratch = bytearray()
+        self._room = self._text = memoryview(self._scratch)
 
     def put(self, kind: Kind, ident: bytes, version: int, data: Buffer) -> Ref:
         """Seal `data` and give it to the store; durable after its next `sync`.
@@ -67,16 +66,15 @@ class Box:
             LimitReached: `data` is over `MAX_OBJECT_BYTES`.
         """
         length = len(data)
-        sealed = self._room(length)
-        nonce, when = self._random(NONCE_BYTES), _VERSION.pack(version)
-        sealed[:8], sealed[8:HEADER_BYTES] = when, nonce
-        bound = kind + when + ident
-        self.keys.aead(kind, version).encrypt_into(
-            nonce, data, self.keys.aad + bound, sealed[HEADER_BYTES:]
-        )
-        ref = Ref(version, nonce, bytes(sealed[-TAG_BYTES:]), length)
-        self.store.put(self.prefix + ref.name, sealed)
-        return ref
+        if length + OVERHEAD_BYTES != len(self._room):
+            self._make_room(length)
+        sealed, nonce = self._room, self._random(NONCE_BYTES)
+        cipher = self.keys.cipher(kind, version)
+        sealed[:HEADER_BYTES] = cipher.when + nonce
+        cipher.aead.encrypt_into(nonce, data, cipher.aad + ident, self._text)
+        tag = sealed[-TAG_BYTES:].tobytes()
+        self.store.put(cipher.folder + (nonce + tag).hex(), sealed)
+        return Ref(version, nonce, tag, length)
 
     def get(self, kind: Kind, ident: bytes, ref: Ref) -> bytes:
         """Return the text of an object.
@@ -98,14 +96,20 @@ class Box:
                 one (storage.swapped) or changed (storage.altered).
             Stale: an older one (storage.stale-block).
         """
-        data = self.store.get(self.prefix + ref.name)
-        self._check(kind, ident, ref, data)
-        sealed = memoryview(data or b"")
-        bound = kind + _VERSION.pack(ref.version) + ident
+        version, nonce, tag, length = ref
+        cipher = self.keys.cipher(kind, version)
+        data = self.store.get(cipher.folder + (nonce + tag).hex())
+        if data is None:
+            raise refusals.missing(describe(kind, ident))
+        if not (
+            len(data) == length + OVERHEAD_BYTES
+            and data.startswith(cipher.when + nonce)
+            and constant_time_equal(data[-TAG_BYTES:], tag)
+        ):
+            raise _mismatch(describe(kind, ident), ref, data)
+        sealed = memoryview(data)[HEADER_BYTES:]
         try:
-            self.keys.aead(kind, ref.version).decrypt_into(
-                ref.nonce, sealed[HEADER_BYTES:], self.keys.aad + bound, out
-            )
+            cipher.aead.decrypt_into(nonce, sealed, cipher.aad + ident, out)
         except Tampered as error:
             raise refusals.altered(describe(kind, ident)) from error
 
@@ -113,41 +117,30 @@ class Box:
         """Let the store forget objects that nothing refers to any more."""
         self.store.delete([self.prefix + ref.name for ref in refs])
 
-    def _check(self, kind: Kind, ident: bytes, ref: Ref, data: bytes | None) -> None:
-        """Say what is wrong as exactly as the store's bytes allow."""
-        if data is None:
-            raise refusals.missing(describe(kind, ident))
-        same_tag = constant_time_equal(data[-TAG_BYTES:], ref.tag)
-        if data[8:HEADER_BYTES] != ref.nonce and not same_tag:
-            raise self._other(kind, ident, ref, data)
-        if len(data) != ref.length + OVERHEAD_BYTES:
-            expected = ref.length + OVERHEAD_BYTES
-            raise refusals.truncated(describe(kind, ident), expected, len(data))
-        if (
-            not same_tag
-            or data[:HEADER_BYTES] != _VERSION.pack(ref.version) + ref.nonce
-        ):
-            raise refusals.altered(describe(kind, ident))
-
-    @staticmethod
-    def _other(kind: Kind, ident: bytes, ref: Ref, data: bytes) -> Refused:
-        """Say what lies there instead, as far as its own header can be believed."""
-        what = describe(kind, ident)
-        if len(data) < OVERHEAD_BYTES:
-            return refusals.truncated(what, ref.length + OVERHEAD_BYTES, len(data))
-        version = int.from_bytes(data[:8], "big")
-        if version < ref.version:
-            return refusals.stale_block(what, ref.version, version)
-        return refusals.swapped(what)
-
-    def _room(self, length: int) -> memoryview:
+    def _make_room(self, length: int) -> None:
+        """Have room for exactly one object with `length` bytes of text."""
         if length > MAX_OBJECT_BYTES:
             message = f"a block is at most {MAX_OBJECT_BYTES} bytes, not {length}"
             raise LimitReached(message)
         total = length + OVERHEAD_BYTES
         if len(self._scratch) < total:
             self._scratch = bytearray(total)
-        return memoryview(self._scratch)[:total]
+        self._room = memoryview(self._scratch)[:total]
+        self._text = self._room[HEADER_BYTES:]
+
+
+def _mismatch(what: str, ref: Ref, data: bytes) -> Refused:
+    """Say what lies there instead, as far as its own header can be believed."""
+    expected = ref.length + OVERHEAD_BYTES
+    other = data[8:HEADER_BYTES] != ref.nonce and data[-TAG_BYTES:] != ref.tag
+    if len(data) < OVERHEAD_BYTES or (not other and len(data) != expected):
+        return refusals.truncated(what, expected, len(data))
+    if not other:
+        return refusals.altered(what)
+    version = int.from_bytes(data[:8], "big")
+    if version < ref.version:
+        return refusals.stale_block(what, ref.version, version)
+    return refusals.swapped(what)
 
 
 def describe(kind: Kind, ident: bytes) -> str:

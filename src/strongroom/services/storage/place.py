@@ -2,7 +2,7 @@
 """Whose storage it is, and the keys that follow from that (docs/specs/storage.md)."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal, TypeAlias
+from typing import ClassVar, Literal, NamedTuple, TypeAlias
 
 from strongroom.core.codec.record import Record
 from strongroom.core.crypto import Aead, SecretBuffer, suite
@@ -45,6 +45,22 @@ class Place(Record):
                 raise Malformed(message)
 
 
+class Cipher(NamedTuple):
+    """What objects of one kind and version are sealed with.
+
+    Attributes:
+        aead: under their key.
+        when: the version, 8 bytes.
+        aad: what is authenticated before the id: place, kind and version.
+        folder: what their names begin with.
+    """
+
+    aead: Aead
+    when: bytes
+    aad: bytes
+    folder: str
+
+
 class Keys:
     """The keys of one place; only the root of them is kept, in secret memory.
 
@@ -53,6 +69,7 @@ class Keys:
         aad: the encoding of the place.
         key_id: tells the app's sealing key and suite apart from others; public.
         place_id: tells owners and namespaces under one key apart; public.
+        prefix: what the names of all objects of the place begin with.
     """
 
     def __init__(self, key: SecretBuffer, place: Place) -> None:
@@ -71,10 +88,11 @@ class Keys:
         )
         self._root = SecretBuffer(self.suite.digest_bytes)
         self.suite.hkdf_into(key.view, salt=_SALT, info=self.aad, out=self._root.view)
-        self._ciphers: dict[tuple[Kind, int], Aead] = {}
+        self._ciphers: dict[tuple[Kind, int], Cipher] = {}
         self.place_id = self.suite.hkdf_expand(self._root.view, b"P", ID_BYTES)
+        self.prefix = f"{self.place_id.hex()}/"
 
-    def aead(self, kind: Kind, version: int) -> Aead:
+    def cipher(self, kind: Kind, version: int) -> Cipher:
         """Return the cipher for the objects of one kind and version.
 
         So a key serves one transaction, or those of one opening that were given up,
@@ -82,9 +100,10 @@ class Keys:
         """
         found = self._ciphers.get((kind, version))
         if found is None:
-            row = self.suite
-            info = kind + version.to_bytes(8, "big")
-            found = row.aead(row.hkdf_expand(self._root.view, info, row.aead_key_bytes))
+            row, when = self.suite, version.to_bytes(8, "big")
+            key = row.hkdf_expand(self._root.view, kind + when, row.aead_key_bytes)
+            aad, folder = self.aad + kind + when, f"{self.prefix}{version:016x}-"
+            found = Cipher(row.aead(key), when, aad, folder)
             if len(self._ciphers) >= _KEPT_CIPHERS:
                 self._ciphers.clear()
             self._ciphers[kind, version] = found

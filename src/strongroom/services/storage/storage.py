@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Opening a storage, and the two functions of the standard's interface (IF-6, IF-7)."""
 
-import secrets
+import os
 from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Self
@@ -41,7 +41,7 @@ class Storage:
         place: Place,
         *,
         create: bool = False,
-        random: Callable[[int], bytes] = secrets.token_bytes,
+        random: Callable[[int], bytes] = os.urandom,
     ) -> Self:
         """Open the storage of `place`, as its only owner from now on.
 

@@ -145,10 +145,11 @@ class Transaction(Snapshot):
         if not 0 < len(key) <= MAX_KEY_BYTES:
             message = f"a block id is 1 to {MAX_KEY_BYTES} bytes, not {len(key)}"
             raise Malformed(message)
-        with self._state.lock:
-            self._require_open()
-            version = self._state.counter + 1
-            ref = self._state.box.put(BLOCK, key, version, data)
+        state = self._state
+        with state.lock:
+            if not self._open:
+                self._require_open()
+            ref = state.box.put(BLOCK, key, state.counter + 1, data)
             self._change(key, ref)
 
     def delete(self, key: bytes) -> None:

@@ -272,10 +272,11 @@ def recv_frame(link: socket.socket) -> Frame | None:
     if not head:
         return None
     try:
-        head += _recv_exactly(link, _LENGTH_BYTES - len(head))
+        if len(head) < _LENGTH_BYTES:
+            head += _recv_exactly(link, _LENGTH_BYTES - len(head))
         length = int.from_bytes(head, "big")
         _check_length(length)
-        return _parse(bytes(_recv_exactly(link, length)), fds)
+        return _parse(_recv_exactly(link, length), fds)
     except BaseException:
         _close(fds)
         raise
@@ -425,28 +426,19 @@ def _recv_head(link: socket.socket) -> tuple[bytes, tuple[int, ...]]:
     return head, fds
 
 
-def _recv_exactly(link: socket.socket, length: int) -> bytearray:
+def _recv_exactly(link: socket.socket, length: int) -> bytes:
     """Receive `length` bytes; memory grows with what has really come."""
-    data = bytearray()
-    while len(data) < length:
-        start = len(data)
-        data += bytes(min(length - start, _READ_BYTES))
-        with memoryview(data) as whole:
-            view = whole[start:]
-            while view:
-                view = view[_recv_some(link, view) :]
-            view.release()
-    return data
-
-
-def _recv_some(link: socket.socket, view: memoryview) -> int:
-    try:
-        count = link.recv_into(view)
-    except OSError as error:
-        raise _gone() from error
-    if not count:
-        raise _gone()
-    return count
+    parts = []
+    while length:
+        try:
+            part = link.recv(min(length, _READ_BYTES), socket.MSG_WAITALL)
+        except OSError as error:
+            raise _gone() from error
+        if not part:
+            raise _gone()
+        parts.append(part)
+        length -= len(part)
+    return b"".join(parts)
 
 
 def _length(value: object) -> int:
