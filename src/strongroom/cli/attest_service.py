@@ -15,7 +15,13 @@ from strongroom.cli.extras import needs
 from strongroom.cli.given import hex_bytes
 from strongroom.cli.node import end_on_term
 from strongroom.cli.output import Block, Facts, Grid, Line
-from strongroom.cli.verifier_policy import add_policy
+from strongroom.cli.verifier_policy import (
+    Accepted,
+    Required,
+    RoomOfPlatforms,
+    Validity,
+    add_policy,
+)
 from strongroom.cli.views import duration, iso
 from strongroom.cli.words import say
 
@@ -63,21 +69,10 @@ def init(  # noqa: PLR0913 - one parameter an option
     no_passphrase: Annotated[
         bool, typer.Option("--no-passphrase", help="Do not encrypt the keys at rest.")
     ] = False,
-    room: Annotated[
-        Path | None,
-        typer.Option(help="Room file: judge its platforms by its reference values."),
-    ] = None,
-    accept: Annotated[
-        list[str] | None,
-        typer.Option(help="Kind of hardware to accept, as tdx; repeatable."),
-    ] = None,
-    require: Annotated[
-        list[str] | None,
-        typer.Option(help="Submodule that must be there, as gpu; repeatable."),
-    ] = None,
-    validity: Annotated[
-        str, typer.Option(help="How long a result is good, such as 5m.")
-    ] = "5m",
+    room: RoomOfPlatforms = None,
+    accept: Accepted = None,
+    require: Required = None,
+    validity: Validity = "5m",
 ) -> None:
     """Set up an attestation service with one policy, called default."""
     with needs("node"):

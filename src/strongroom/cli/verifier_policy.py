@@ -14,6 +14,20 @@ from strongroom.cli.output import Facts, Line
 from strongroom.cli.views import duration, short
 from strongroom.cli.words import say
 
+RoomOfPlatforms = Annotated[
+    Path | None,
+    typer.Option(help="Room file: judge its platforms by its reference values."),
+]
+Accepted = Annotated[
+    list[str] | None,
+    typer.Option(help="Kind of hardware to accept, as tdx; repeatable."),
+]
+Required = Annotated[
+    list[str] | None,
+    typer.Option(help="Submodule that must be there, as gpu; repeatable."),
+]
+Validity = Annotated[str, typer.Option(help="How long a result is good, such as 5m.")]
+
 
 def add_policy(group: typer.Typer) -> None:
     """Put the command into its group."""
@@ -35,21 +49,10 @@ def policy(  # noqa: PLR0913 - one parameter an option
         list[Path] | None,
         typer.Option(help="Signed set of reference values; repeatable."),
     ] = None,
-    room: Annotated[
-        Path | None,
-        typer.Option(help="Room file: judge its platforms by its reference values."),
-    ] = None,
-    accept: Annotated[
-        list[str] | None,
-        typer.Option(help="Kind of hardware to accept, as tdx; repeatable."),
-    ] = None,
-    require: Annotated[
-        list[str] | None,
-        typer.Option(help="Submodule that must be there, as gpu; repeatable."),
-    ] = None,
-    validity: Annotated[
-        str, typer.Option(help="How long a result is good, such as 5m.")
-    ] = "5m",
+    room: RoomOfPlatforms = None,
+    accept: Accepted = None,
+    require: Required = None,
+    validity: Validity = "5m",
 ) -> None:
     """Set a policy of the service, its reference values, or both."""
     from strongroom.services.attestation.policy_file import (  # noqa: PLC0415
