@@ -6,6 +6,7 @@ and "do not check" is the value `not_checked(reason)`, which shows up in every r
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 from strongroom.core.codec.record import Record
@@ -166,7 +167,12 @@ class AppraisalPolicy(Record):
             message = "an age is at least a second and an SVN is not negative"
             raise Malformed(message)
 
-    @property
+    @cached_property
+    def encoded(self) -> bytes:
+        """The one encoding of this policy, which names it by its digest."""
+        return self.to_bytes()
+
+    @cached_property
     def unchecked(self) -> tuple[str, ...]:
         """What this policy leaves open, each with its reason."""
         fields = [(f"register.{name}", v) for name, v in sorted(self.registers.items())]

@@ -109,7 +109,7 @@ def appraise_dry(
     return AttestationResult(
         kind=platform.kind,
         owner=policy.owner,
-        policy_id=f"{row.id}:{row.digest(policy.to_bytes()).hex()}",
+        policy_id=f"{row.id}:{row.digest(policy.encoded).hex()}",
         nonce=nonce,
         issued_at=now,
         vector=_vector(platform, policy, findings),

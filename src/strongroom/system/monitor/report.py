@@ -8,36 +8,43 @@ worth what the platform evidence is worth that binds that key.
 from typing import Protocol
 
 from strongroom.core.codec import cbor, cose
-from strongroom.core.crypto import SigningKey, VerifyingKey
+from strongroom.core.crypto import SigningKey, VerifyingKey, constant_time_equal
 from strongroom.core.rats import AppClaims, AppFacts
-from strongroom.core.rats.claims import vouch
+from strongroom.core.rats.claims import AppFields, vouch
 from strongroom.core.rats.eat import ClaimsSet, Label, check_clock, dbgstat, media_type
 from strongroom.errors import Malformed, Untrusted
 
 PROFILE = "urn:x-strongroom:eat:app:1"
 TYPE = media_type(PROFILE)
 
-_LABELS = frozenset(
-    {
-        Label.EAT_PROFILE,
-        Label.EAT_NONCE,
-        Label.IAT,
-        Label.SWNAME,
-        Label.DBGSTAT,
-        Label.SUITE,
-        Label.LOCKS,
-        Label.ENCLAVE_ID,
-        Label.MEASUREMENT,
-        Label.SIGNER,
-        Label.SVN,
-        Label.MEMORY_BYTES,
-        Label.THREADS,
-        Label.PROCESSES,
-        Label.PERMISSIONS,
-        Label.CONFIG,
-        Label.USER_DATA,
-    }
+_LABELS = (
+    Label.IAT,
+    Label.EAT_NONCE,
+    Label.DBGSTAT,
+    Label.EAT_PROFILE,
+    Label.SWNAME,
+    Label.SUITE,
+    Label.LOCKS,
+    Label.ENCLAVE_ID,
+    Label.MEASUREMENT,
+    Label.SIGNER,
+    Label.SVN,
+    Label.MEMORY_BYTES,
+    Label.THREADS,
+    Label.PROCESSES,
+    Label.PERMISSIONS,
+    Label.CONFIG,
+    Label.USER_DATA,
 )
+"""In the order in which deterministic CBOR writes them."""
+_NUMBERS = tuple(int(label) for label in _LABELS)
+_KNOWN = frozenset(_LABELS)
+
+_BEFORE_IAT, _BEFORE_NONCE = b"\xb1\x06", b"\x0a"
+"""What deterministic CBOR begins with: a map of 17, and the labels of `iat` and nonce;
+`_LABELS` ends with the user data."""
+_IAT_OF_4_BYTES, _IAT_BYTES, _FIRST_OF_4_BYTES = b"\x1a", 5, 1 << 16
+"""A time between 1970 and 2106; any other is for `verify_app_evidence` to read."""
 
 
 class Vouched(Protocol):
@@ -97,16 +104,7 @@ def verify_app_evidence(data: bytes, platform: Vouched, now: int) -> AppClaims:
     envelope = cose.Sign1.parse(data)
     facts = _decode(envelope.payload)
     # 2
-    try:
-        envelope.verify(platform.monitor_key, TYPE)
-    except Untrusted as error:
-        raise Untrusted.because(
-            rule="app.signature",
-            owner="attestation",
-            expected=f"a report by monitor {platform.monitor_key.key_id.hex()[:16]}",
-            got=f"one that says key {envelope.key_id.hex()[:16]}, or altered",
-            remedy="Get platform and app evidence from one and the same monitor.",
-        ) from error
+    _check_signature(envelope, platform)
     # 3
     if facts.suite_id != platform.suite_id:
         raise Untrusted.because(
@@ -121,28 +119,84 @@ def verify_app_evidence(data: bytes, platform: Vouched, now: int) -> AppClaims:
     return AppClaims.of(facts, vouch())
 
 
-def _encode(facts: AppFacts) -> bytes:
-    return cbor.encode(
-        {
-            Label.EAT_PROFILE.value: PROFILE,
-            Label.EAT_NONCE.value: facts.nonce,
-            Label.IAT.value: facts.issued_at,
-            Label.SWNAME.value: facts.product,
-            Label.DBGSTAT.value: dbgstat(debug=facts.debug),
-            Label.SUITE.value: facts.suite_id,
-            Label.LOCKS.value: list(facts.locks),
-            Label.ENCLAVE_ID.value: facts.enclave_id,
-            Label.MEASUREMENT.value: facts.measurement,
-            Label.SIGNER.value: facts.signer,
-            Label.SVN.value: facts.svn,
-            Label.MEMORY_BYTES.value: facts.memory_bytes,
-            Label.THREADS.value: facts.threads,
-            Label.PROCESSES.value: facts.processes,
-            Label.PERMISSIONS.value: list(facts.permissions),
-            Label.CONFIG.value: facts.config,
-            Label.USER_DATA.value: facts.user_data,
-        }
+class KnownReport:
+    """The next reports of an enclave: all known beforehand but their time.
+
+    An enclave gives its word in every connection, with all else as it was when it was
+    accepted. `verify` compares such a word with the bytes that it has to be, where
+    `verify_app_evidence` parses it and others judge each claim, to the same result.
+    """
+
+    def __init__(self, app: AppFields) -> None:
+        payload, self._suite_id = _encode(app), app.suite_id
+        begin = len(_BEFORE_IAT) + _IAT_BYTES + len(_BEFORE_NONCE)
+        nonce, end = cbor.octets(app.nonce), cbor.octets(app.user_data)
+        self._between = payload[begin + len(nonce) : -len(end)]
+
+    def verify(
+        self, data: bytes, platform: Vouched, now: int, nonce: bytes, user_data: bytes
+    ) -> bool:
+        """Return whether `data` is a report of this enclave with these values.
+
+        False only says that it is another one: `verify_app_evidence` says what it is.
+
+        Raises:
+            Malformed, Untrusted, Stale: as `verify_app_evidence`.
+        """
+        envelope = cose.Sign1.parse(data)
+        payload = envelope.payload
+        iat = payload[len(_BEFORE_IAT) :][:_IAT_BYTES]
+        issued_at = int.from_bytes(iat[1:], "big")
+        known = b"".join(
+            (
+                *(_BEFORE_IAT, _IAT_OF_4_BYTES, issued_at.to_bytes(4, "big")),
+                *(_BEFORE_NONCE, cbor.octets(nonce), self._between),
+                cbor.octets(user_data),
+            )
+        )
+        if not constant_time_equal(known, payload) or issued_at < _FIRST_OF_4_BYTES:
+            return False
+        if self._suite_id != platform.suite_id:
+            return False
+        _check_signature(envelope, platform)
+        check_clock(issued_at, now, "attestation")
+        return True
+
+
+def _check_signature(envelope: cose.Sign1, platform: Vouched) -> None:
+    try:
+        envelope.verify(platform.monitor_key, TYPE)
+    except Untrusted as error:
+        raise Untrusted.because(
+            rule="app.signature",
+            owner="attestation",
+            expected=f"a report by monitor {platform.monitor_key.key_id.hex()[:16]}",
+            got=f"one that says key {envelope.key_id.hex()[:16]}, or altered",
+            remedy="Get platform and app evidence from one and the same monitor.",
+        ) from error
+
+
+def _encode(facts: AppFields) -> bytes:
+    values = (
+        facts.issued_at,
+        facts.nonce,
+        dbgstat(debug=facts.debug),
+        PROFILE,
+        facts.product,
+        facts.suite_id,
+        facts.locks,
+        facts.enclave_id,
+        facts.measurement,
+        facts.signer,
+        facts.svn,
+        facts.memory_bytes,
+        facts.threads,
+        facts.processes,
+        facts.permissions,
+        facts.config,
+        facts.user_data,
     )
+    return cbor.encode(dict(zip(_NUMBERS, values, strict=True)))
 
 
 def _decode(data: bytes) -> AppFacts:
@@ -151,7 +205,7 @@ def _decode(data: bytes) -> AppFacts:
     The claims are deterministic CBOR, exactly these labels, each read by its exact
     type; what is left to differ is looked at here.
     """
-    claims = ClaimsSet(data, _LABELS)
+    claims = ClaimsSet(data, _KNOWN)
     state = claims.take(Label.DBGSTAT, int)
     known = state == dbgstat(debug=claims.debug())
     if claims.take(Label.EAT_PROFILE, str) != PROFILE or not known:

@@ -56,7 +56,8 @@ def fresh_binding(
         spki: of the certificate that the end has shown.
     """
     row = suite(suite_id)
-    user_data = row.digest(_FRESH_LABEL, role.encode(), b" ", exported, spki)
+    said = b"".join((_FRESH_LABEL, role.encode(), b" ", exported, spki))
+    user_data = row.digest(said)
     return exported[:NONCE_BYTES], user_data
 
 
@@ -241,7 +242,7 @@ class RaTlsConnection:
     def _go_on(self) -> None:
         if self._stage is _Stage.HANDSHAKE and self._tls.handshake():
             self._handshaken()
-        if self._stage in {_Stage.EVIDENCE, _Stage.OPEN}:
+        if self._stage is not _Stage.HANDSHAKE:
             self._received += self._tls.read()
         if self._stage is _Stage.EVIDENCE:
             self._take_evidence()
