@@ -4,13 +4,14 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from strongroom.core.codec import cose
 from strongroom.core.rats import LOCKS, Evidence
 from strongroom.errors import StrongroomError
 from strongroom.services.channel.verifying import AcceptedEnclave
-from strongroom.system.monitor.report import TYPE, KnownReport, encode_app_evidence
+from strongroom.system.monitor.known_report import KnownReport
+from strongroom.system.monitor.report import TYPE, encode_app_evidence
 from tests.services.channel.judging import appraisal
 from tests.services.ra_world import NOW, World, signing_key
 
@@ -120,11 +121,19 @@ def test_no_byte_of_a_known_word_may_be_altered(world: World) -> None:
 
 
 @given(time=st.integers(0, NOW + 300))
+@settings(deadline=None)
 def test_a_word_of_any_time(world: World, time: int) -> None:
     word = world.platform.app(NONCE, user_data=DATA, issued_at=time)
     peer = accepted(world)
     assert known(peer, world, word) == (time >= 1 << 16)
     assert end(peer, word) == (None, [], "")
+
+
+@pytest.mark.parametrize("time", [0, 23, 24, 256, (1 << 16) - 1, 1 << 16])
+def test_an_app_that_was_accepted_at_any_time(world: World, time: int) -> None:
+    report = KnownReport(replace(world.platform.facts, issued_at=time, user_data=b""))
+    word = world.platform.app(NONCE, user_data=DATA)
+    assert report.verify(word, accepted(world).platform, NOW, NONCE, DATA)
 
 
 def test_a_platform_that_has_grown_old(world: World) -> None:

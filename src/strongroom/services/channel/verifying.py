@@ -35,7 +35,8 @@ from strongroom.services.attestation.platform_rules import (
     lock_findings,
     platform_findings,
 )
-from strongroom.system.monitor.report import KnownReport, verify_app_evidence
+from strongroom.system.monitor.known_report import KnownReport
+from strongroom.system.monitor.report import verify_app_evidence
 
 Clock = Callable[[], int]
 """() -> Unix seconds."""

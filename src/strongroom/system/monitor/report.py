@@ -8,7 +8,7 @@ worth what the platform evidence is worth that binds that key.
 from typing import Protocol
 
 from strongroom.core.codec import cbor, cose
-from strongroom.core.crypto import SigningKey, VerifyingKey, constant_time_equal
+from strongroom.core.crypto import SigningKey, VerifyingKey
 from strongroom.core.rats import AppClaims, AppFacts
 from strongroom.core.rats.claims import AppFields, vouch
 from strongroom.core.rats.eat import ClaimsSet, Label, check_clock, dbgstat, media_type
@@ -40,12 +40,6 @@ _LABELS = (
 _NUMBERS = tuple(int(label) for label in _LABELS)
 _KNOWN = frozenset(_LABELS)
 
-_BEFORE_IAT, _BEFORE_NONCE = b"\xb1\x06", b"\x0a"
-"""What deterministic CBOR begins with: a map of 17, and the labels of `iat` and nonce;
-`_LABELS` ends with the user data."""
-_IAT_OF_4_BYTES, _IAT_BYTES, _FIRST_OF_4_BYTES = b"\x1a", 5, 1 << 16
-"""A time between 1970 and 2106; any other is for `verify_app_evidence` to read."""
-
 
 class Vouched(Protocol):
     """A platform of which it is known which monitor speaks for it.
@@ -71,7 +65,7 @@ def encode_app_evidence(key: SigningKey, facts: AppFacts) -> bytes:
     if key.suite_id != facts.suite_id:
         message = "app evidence is signed in the suite that it names"
         raise Malformed(message)
-    return cose.sign1(key, TYPE, _encode(facts))
+    return cose.sign1(key, TYPE, encode_facts(facts))
 
 
 def peek_nonce(data: bytes) -> bytes:
@@ -104,7 +98,7 @@ def verify_app_evidence(data: bytes, platform: Vouched, now: int) -> AppClaims:
     envelope = cose.Sign1.parse(data)
     facts = _decode(envelope.payload)
     # 2
-    _check_signature(envelope, platform)
+    check_signature(envelope, platform)
     # 3
     if facts.suite_id != platform.suite_id:
         raise Untrusted.because(
@@ -119,51 +113,12 @@ def verify_app_evidence(data: bytes, platform: Vouched, now: int) -> AppClaims:
     return AppClaims.of(facts, vouch())
 
 
-class KnownReport:
-    """The next reports of an enclave: all known beforehand but their time.
+def check_signature(envelope: cose.Sign1, platform: Vouched) -> None:
+    """Refuse app evidence that the platform's monitor did not sign.
 
-    An enclave gives its word in every connection, with all else as it was when it was
-    accepted. `verify` compares such a word with the bytes that it has to be, where
-    `verify_app_evidence` parses it and others judge each claim, to the same result.
+    Raises:
+        Untrusted: `app.signature`.
     """
-
-    def __init__(self, app: AppFields) -> None:
-        payload, self._suite_id = _encode(app), app.suite_id
-        begin = len(_BEFORE_IAT) + _IAT_BYTES + len(_BEFORE_NONCE)
-        nonce, end = cbor.octets(app.nonce), cbor.octets(app.user_data)
-        self._between = payload[begin + len(nonce) : -len(end)]
-
-    def verify(
-        self, data: bytes, platform: Vouched, now: int, nonce: bytes, user_data: bytes
-    ) -> bool:
-        """Return whether `data` is a report of this enclave with these values.
-
-        False only says that it is another one: `verify_app_evidence` says what it is.
-
-        Raises:
-            Malformed, Untrusted, Stale: as `verify_app_evidence`.
-        """
-        envelope = cose.Sign1.parse(data)
-        payload = envelope.payload
-        iat = payload[len(_BEFORE_IAT) :][:_IAT_BYTES]
-        issued_at = int.from_bytes(iat[1:], "big")
-        known = b"".join(
-            (
-                *(_BEFORE_IAT, _IAT_OF_4_BYTES, issued_at.to_bytes(4, "big")),
-                *(_BEFORE_NONCE, cbor.octets(nonce), self._between),
-                cbor.octets(user_data),
-            )
-        )
-        if not constant_time_equal(known, payload) or issued_at < _FIRST_OF_4_BYTES:
-            return False
-        if self._suite_id != platform.suite_id:
-            return False
-        _check_signature(envelope, platform)
-        check_clock(issued_at, now, "attestation")
-        return True
-
-
-def _check_signature(envelope: cose.Sign1, platform: Vouched) -> None:
     try:
         envelope.verify(platform.monitor_key, TYPE)
     except Untrusted as error:
@@ -176,7 +131,8 @@ def _check_signature(envelope: cose.Sign1, platform: Vouched) -> None:
         ) from error
 
 
-def _encode(facts: AppFields) -> bytes:
+def encode_facts(facts: AppFields) -> bytes:
+    """Return the claims set of app evidence, in the order of `_LABELS`."""
     values = (
         facts.issued_at,
         facts.nonce,
