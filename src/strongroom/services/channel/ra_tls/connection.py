@@ -259,19 +259,22 @@ class RaTlsConnection:
             self._take_evidence()
 
     def _handshaken(self) -> None:
-        peer, suite_id = self._endpoint.peer, self._endpoint.setting.profile.suite_id
+        peer, allowed = self._endpoint.peer, self._endpoint.setting.profile
+        suite_id = allowed.suite_id
         if shown := self._tls.peer_certificate():
             self.peer_certificate = _read(shown)
         if isinstance(peer, Introduced):
             self.caller = peer.holder(self.peer_certificate)
+        protocol = self._tls.alpn
         is_open = isinstance(peer, Anybody | Introduced)
-        if is_open and self._tls.alpn not in _OURS:
+        if is_open and protocol not in _OURS:
             self._stage = _Stage.OPEN
             return
-        self._tls.check_group(PROFILES[suite_id])
+        if allowed is not (strict := PROFILES[suite_id]):
+            self._tls.check_group(strict)
         if not isinstance(peer, Anybody | Introduced):
             self._judge = peer.certificate(suite_id, self._certificate())
-        if self._tls.alpn == ASKED:
+        if protocol == ASKED:
             self._ask()
         else:
             self._give_evidence()
