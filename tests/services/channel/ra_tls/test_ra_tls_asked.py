@@ -3,10 +3,12 @@
 
 from dataclasses import dataclass, field, replace
 
+import httpx
 import pytest
 
 pytest.importorskip("OpenSSL", reason="the extra `tls` is not installed")
 
+from strongroom.client.ra_tls import RaTlsTransport
 from strongroom.core.crypto.tls import PROFILES, Setting, TlsConnection, TlsContext
 from strongroom.errors import Malformed
 from strongroom.services.channel.ra_tls.certificate import Shown, show_enclave
@@ -15,18 +17,22 @@ from strongroom.services.channel.ra_tls.connection import (
     ASKED,
     Endpoint,
     client_end,
+    open_end,
     server_end,
 )
-from strongroom.services.channel.ra_tls.peer import Anybody, Enclave, Peer
+from strongroom.services.channel.ra_tls.peer import Anybody, Enclave, Introduced, Peer
+from strongroom.services.channel.who import anyone
 from tests.services.channel.judging import appraisal
 from tests.services.channel.ra_tls.ra_tls_world import (
     ANYBODY,
+    SECRET,
     VALID,
     Wire,
     accepts_key,
     enclave,
     party,
     report_of,
+    serving,
     wire,
 )
 from tests.services.ra_world import NOW, World
@@ -249,6 +255,29 @@ def test_a_word_serves_no_longer_than_its_certificate(
 ) -> None:
     with pytest.raises(Malformed):
         accepts(world, Clock(), age_s, remember_s)
+
+
+def test_a_served_app_learns_who_comes_and_spares_its_own_word(world: World) -> None:
+    far, clock, mine = Counted(world), Clock(), party(world)
+    client = one(world, mine, accepts(world, clock, AGE_S))
+    server = open_end(world.suite_id, far.shown, Introduced(anyone, clock), None)
+    for _ in range(2):
+        both = talk(client, server)
+        assert not both.errors
+        assert both.server.caller.kind == "tls"
+        assert len(far.words) == 1
+
+
+def test_http_over_sockets_where_a_word_serves(world: World) -> None:
+    near, far, clock = Counted(world), Counted(world), Clock()
+    client = one(world, near.shown, accepts(world, clock, AGE_S))
+    server = other(world, far.shown, accepts(world, clock, 0))
+    with serving(server) as (port, refused):
+        for count in (1, 2):
+            with httpx.Client(transport=RaTlsTransport(client), timeout=5) as session:
+                assert session.get(f"https://127.0.0.1:{port}/").content == SECRET
+            assert (len(near.words), len(far.words)) == (count, 1)
+    assert refused == []
 
 
 class Bare:
