@@ -21,6 +21,9 @@ TAG = b"\xd2"
 
 _ALG, _KID, _TYP, _SUITE = 1, 4, 16, -70000
 _PARTS = 4
+_LIST, _EMPTY = b"\x84", b"\xa0"
+_SIGNATURE1 = b"\x84\x6aSignature1"
+"""How a list of four begins in CBOR, an empty map, and a Sig_structure begins."""
 _HEADERS, _SHORT_HEADER_BYTES = 256, 512
 """How many headers are remembered, and how long one may be."""
 
@@ -102,7 +105,9 @@ def sign1(key: SigningKey, typ: str, payload: bytes, *, aad: bytes = b"") -> byt
     """
     protected = _header(key.suite_id, key.public.key_id, typ)
     signature = key.sign(_sig_structure(protected, aad, payload))
-    return TAG + cbor.encode([protected, {}, payload, signature])
+    return (
+        TAG + _LIST + cbor.octets(protected) + _EMPTY + cbor.octets(payload, signature)
+    )
 
 
 @lru_cache(maxsize=_HEADERS)
@@ -142,7 +147,7 @@ _parse_known = lru_cache(maxsize=_HEADERS)(_parse_any)
 
 
 def _sig_structure(protected: bytes, aad: bytes, payload: bytes) -> bytes:
-    return cbor.encode(["Signature1", protected, aad, payload])
+    return _SIGNATURE1 + cbor.octets(protected, aad, payload)
 
 
 def _untrusted(*, rule: str, expected: str, got: str) -> Untrusted:

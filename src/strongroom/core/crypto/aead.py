@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 
-from strongroom.core.crypto.buffers import Buffer, size, wipe
+from strongroom.core.crypto.buffers import Buffer, filled, size, wipe
 from strongroom.errors import LimitReached, Malformed, Tampered
 
 NONCE_BYTES = 12
@@ -24,9 +24,10 @@ class Aead(ABC):
 
     def encrypt(self, nonce: Buffer, data: Buffer, aad: Buffer) -> bytes:
         """Return the ciphertext and tag of `data`; a nonce serves once a key."""
-        out = bytearray(size(data) + TAG_BYTES)
-        self.encrypt_into(nonce, data, aad, out)
-        return bytes(out)
+        return filled(
+            size(data) + TAG_BYTES,
+            lambda out: self.encrypt_into(nonce, data, aad, out),
+        )
 
     def decrypt(self, nonce: Buffer, data: Buffer, aad: Buffer) -> bytes:
         """Return the plaintext of `data`.
@@ -36,9 +37,10 @@ class Aead(ABC):
         """
         if size(data) < TAG_BYTES:
             raise tampered()
-        out = bytearray(size(data) - TAG_BYTES)
-        self.decrypt_into(nonce, data, aad, out)
-        return bytes(out)
+        return filled(
+            size(data) - TAG_BYTES,
+            lambda out: self.decrypt_into(nonce, data, aad, out),
+        )
 
     @abstractmethod
     def encrypt_into(

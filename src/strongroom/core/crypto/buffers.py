@@ -7,7 +7,8 @@ Keys come from secret memory and bulk data from mapped files, so nothing here co
 
 import ctypes
 import hmac
-from collections.abc import Iterator
+import io
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeAlias
 
@@ -68,6 +69,17 @@ def wipe(buffer: bytearray | memoryview) -> None:
     """Overwrite `buffer` with zeros in place."""
     with pinned(buffer, writable=True) as address:
         ctypes.memset(address, 0, size(buffer))
+
+
+def filled(length: int, fill: Callable[[memoryview], object]) -> bytes:
+    """Return the bytes that `fill` writes into a view of `length` zeros.
+
+    They are not copied: an `io.BytesIO` gives out the very memory that it lends.
+    """
+    memory = io.BytesIO(bytes(length))
+    with memory.getbuffer() as view:
+        fill(view)
+    return memory.getvalue()
 
 
 def constant_time_equal(left: Buffer, right: Buffer) -> bool:

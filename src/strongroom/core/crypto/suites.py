@@ -7,6 +7,7 @@ the international one. Everything signed or encrypted names its suite.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
@@ -104,7 +105,7 @@ class Suite:
         Raises:
             Malformed: `raw` is not a usable public key.
         """
-        return self._verifying_key(raw)
+        return _known_key(self._verifying_key, bytes(raw))
 
     def kem_key(self, seed: Buffer, *, transient: bool = False) -> KemKey:
         """Return the KEM key of `seed`; see `resting` for `transient`."""
@@ -117,6 +118,12 @@ class Suite:
             Malformed: `raw` is not a usable public key.
         """
         return self._kem_public(raw)
+
+
+@lru_cache(maxsize=1024)
+def _known_key(make: Callable[[Buffer], VerifyingKey], raw: bytes) -> VerifyingKey:
+    """Return the public key that `raw` is: checked, and loaded at first use, once."""
+    return make(raw)
 
 
 def _scrypt(passphrase: bytes, salt: bytes) -> bytes:

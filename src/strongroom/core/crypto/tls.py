@@ -178,11 +178,12 @@ class TlsConnection:
     def outgoing(self) -> bytes:
         """Return the bytes that are to go to the other end."""
         parts: list[bytes] = []
-        while True:
+        while not parts or len(parts[-1]) == MAX_READ_BYTES:
             try:
                 parts.append(self._tls.bio_read(MAX_READ_BYTES))
             except SSL.Error:  # WantReadError is one: nothing is left
-                return b"".join(parts)
+                break
+        return b"".join(parts)
 
     def handshake(self) -> bool:
         """Go on with the handshake; return whether it is over, and as it has to be.
@@ -267,8 +268,8 @@ class TlsConnection:
         found = self._tls.get_peer_certificate()
         if found is None:
             return b""
-        chain = self._tls.get_peer_cert_chain() or []
-        if len(chain) > 1:
+        chain = openssl.SSL_get_peer_cert_chain(self._tls._ssl)  # noqa: SLF001 - counted
+        if openssl.sk_X509_num(chain) > 1:
             message = "a certificate of RA-TLS stands alone; here are more"
             raise Malformed(message)
         return crypto.dump_certificate(_DER, found)

@@ -8,8 +8,8 @@ fields and take a `Proof`, which only `vouch` gives and only verify functions ca
 nobody verified. This guards against mistakes, not against hostile code in the process.
 """
 
-from dataclasses import InitVar, dataclass, fields
-from typing import TYPE_CHECKING, Self
+from dataclasses import InitVar, dataclass
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from strongroom.core.crypto import VerifyingKey, suite
 from strongroom.core.rats.proof import Proof, require_proof, vouch
@@ -55,6 +55,8 @@ LOCKS = (
     "secret-memory",
 )
 """Every lock that a report may name, in the order in which they are applied."""
+
+C = TypeVar("C", bound="PlatformClaims | AppClaims")
 
 MIN_NONCE_BYTES, MAX_NONCE_BYTES = 8, 64
 MAX_USER_DATA_BYTES = 64
@@ -143,8 +145,7 @@ class PlatformClaims(PlatformFields):
         hardware: "HardwareClaims | None" = None,
     ) -> Self:
         """Return the claims that `facts` become once they are verified."""
-        values = {each.name: getattr(facts, each.name) for each in fields(facts)}
-        return cls(**values, hardware=hardware, proof=proof)
+        return _claimed(cls, facts, proof, hardware=hardware)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,8 +217,17 @@ class AppClaims(AppFields):
     @classmethod
     def of(cls, facts: AppFacts, proof: Proof) -> Self:
         """Return the claims that `facts` become once they are verified."""
-        values = {each.name: getattr(facts, each.name) for each in fields(facts)}
-        return cls(**values, proof=proof)
+        return _claimed(cls, facts, proof)
+
+
+def _claimed(
+    cls: type[C], facts: PlatformFacts | AppFacts, proof: Proof, **more: object
+) -> C:
+    """Return claims with the fields of `facts`, whose shape was held when made."""
+    require_proof(proof)
+    claims = object.__new__(cls)
+    vars(claims).update(vars(facts), **more)
+    return claims
 
 
 def _require_size(name: str, value: bytes, least: int, most: int) -> None:

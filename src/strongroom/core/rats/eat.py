@@ -62,7 +62,7 @@ class ClaimsSet:
 
     def __init__(self, data: bytes, labels: frozenset[Label]) -> None:
         claims = cbor.decode(data)
-        if not isinstance(claims, dict) or set(claims) != labels:
+        if not isinstance(claims, dict) or claims.keys() != labels:
             message = "these are not the claims of this EAT profile"
             raise Malformed(message)
         self._claims: dict[object, object] = claims

@@ -98,20 +98,33 @@ class Profile:
     def decode(self, data: bytes) -> PlatformFacts:
         """Return the facts that `data` is the claims set of.
 
+        The claims are deterministic CBOR, exactly these labels, each read by its exact
+        type; what is left to differ is compared here.
+
         Raises:
             Malformed: any bytes that `encode` does not write.
         """
         claims = ClaimsSet(data, _LABELS)
         suite_id = claims.take(Label.SUITE, str)
         hwmodel = claims.take(Label.HWMODEL, bytes)
-        facts = PlatformFacts(
+        ueid, debug = claims.take(Label.UEID, bytes), claims.debug()
+        if (
+            claims.take(Label.EAT_PROFILE, str) != self.uri
+            or claims.take(Label.OEMID, bytes) != self.oemid
+            or hwmodel != (hwmodel if self.hwmodel is None else self.hwmodel)
+            or ueid[: len(_UEID_RAND)] != _UEID_RAND
+            or claims.take(Label.DBGSTAT, int) != dbgstat(debug=debug)
+        ):
+            message = "the claims are of another EAT profile or another model"
+            raise Malformed(message)
+        return PlatformFacts(
             kind=self.kind,
             model="" if self.hwmodel is not None else _text(hwmodel),
             suite_id=suite_id,
-            device_id=claims.take(Label.UEID, bytes)[len(_UEID_RAND) :],
+            device_id=ueid[len(_UEID_RAND) :],
             firmware_svn=claims.take(Label.FIRMWARE_SVN, int),
             boot_count=claims.take(Label.BOOTCOUNT, int),
-            debug=claims.debug(),
+            debug=debug,
             registers=_decode_registers(claims.take(Label.MEASUREMENTS, list)),
             monitor_key=suite(suite_id).verifying_key(
                 claims.take(Label.MONITOR_KEY, bytes)
@@ -120,10 +133,6 @@ class Profile:
             issued_at=claims.take(Label.IAT, int),
             locks=claims.texts(Label.LOCKS),
         )
-        if self.encode(facts) != data:
-            message = "the claims are of another EAT profile or another model"
-            raise Malformed(message)
-        return facts
 
 
 def binding(statement: bytes) -> bytes:
@@ -180,7 +189,7 @@ def _encode_registers(registers: tuple[Register, ...]) -> list[object]:
 
 def _decode_registers(measurements: list[object]) -> tuple[Register, ...]:
     match measurements:
-        case [[int(), bytes() as content]]:
+        case [[int(number), bytes() as content]] if number == CONTENT_CBOR:
             rows = cbor.decode(content)
             if isinstance(rows, list):
                 return tuple(_decode_register(row) for row in rows)

@@ -36,13 +36,31 @@ def platform_findings(
     """Return what about the platform is not as `policy` wants it."""
     findings = [
         *_kind(platform, policy),
-        *_age(platform, policy, now),
+        *age_findings(platform, policy, now),
         *_debug(platform, policy),
         *_firmware(platform, policy),
     ]
     for name in REGISTERS:
         findings += _register(name, platform, policy)
     return findings
+
+
+def age_findings(
+    platform: PlatformClaims, policy: AppraisalPolicy, now: int
+) -> list[Finding]:
+    """Return what is wrong with the platform's age, all that a day can change of it."""
+    age_s = now - platform.issued_at
+    if -CLOCK_SKEW_S <= age_s <= policy.max_platform_age_s:
+        return []
+    return [
+        Finding(
+            rule="platform.age",
+            owner=policy.owner,
+            expected=f"platform evidence of at most {policy.max_platform_age_s} s",
+            got=f"{age_s} s",
+            remedy="Have the monitor attest its platform again.",
+        )
+    ]
 
 
 def lock_findings(locks: tuple[str, ...], policy: AppraisalPolicy) -> list[Finding]:
@@ -78,21 +96,6 @@ def _kind(platform: PlatformClaims, policy: AppraisalPolicy) -> list[Finding]:
             expected=f"one of {', '.join(policy.kinds)}",
             got=platform.kind + (f" ({platform.model})" if platform.model else ""),
             remedy=remedy,
-        )
-    ]
-
-
-def _age(platform: PlatformClaims, policy: AppraisalPolicy, now: int) -> list[Finding]:
-    age_s = now - platform.issued_at
-    if -CLOCK_SKEW_S <= age_s <= policy.max_platform_age_s:
-        return []
-    return [
-        Finding(
-            rule="platform.age",
-            owner=policy.owner,
-            expected=f"platform evidence of at most {policy.max_platform_age_s} s",
-            got=f"{age_s} s",
-            remedy="Have the monitor attest its platform again.",
         )
     ]
 

@@ -7,7 +7,8 @@ moved, turned back to its sender or cut does not open, and the channel is then o
 """
 
 from strongroom.core.crypto import Suite
-from strongroom.core.crypto.aead import NONCE_BYTES
+from strongroom.core.crypto.aead import NONCE_BYTES, TAG_BYTES
+from strongroom.core.crypto.buffers import filled
 from strongroom.errors import Conflict, LimitReached, Malformed, Tampered
 from strongroom.services.channel.handshake import SECRET_BYTES
 
@@ -48,7 +49,12 @@ class Direction:
             raise LimitReached(message)
         nonce, aad = self._next(kind)
         self._ended = kind == CLOSE
-        return bytes([kind]) + self._aead.encrypt(nonce, data, aad)
+
+        def write(out: memoryview) -> None:
+            out[0] = kind
+            self._aead.encrypt_into(nonce, data, aad, out[1:])
+
+        return filled(1 + len(data) + TAG_BYTES, write)
 
     def open(self, record: bytes) -> tuple[int, bytes]:
         """Return type and content of the next record.

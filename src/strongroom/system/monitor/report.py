@@ -10,34 +10,35 @@ from typing import Protocol
 from strongroom.core.codec import cbor, cose
 from strongroom.core.crypto import SigningKey, VerifyingKey
 from strongroom.core.rats import AppClaims, AppFacts
-from strongroom.core.rats.claims import vouch
+from strongroom.core.rats.claims import AppFields, vouch
 from strongroom.core.rats.eat import ClaimsSet, Label, check_clock, dbgstat, media_type
 from strongroom.errors import Malformed, Untrusted
 
 PROFILE = "urn:x-strongroom:eat:app:1"
 TYPE = media_type(PROFILE)
 
-_LABELS = frozenset(
-    {
-        Label.EAT_PROFILE,
-        Label.EAT_NONCE,
-        Label.IAT,
-        Label.SWNAME,
-        Label.DBGSTAT,
-        Label.SUITE,
-        Label.LOCKS,
-        Label.ENCLAVE_ID,
-        Label.MEASUREMENT,
-        Label.SIGNER,
-        Label.SVN,
-        Label.MEMORY_BYTES,
-        Label.THREADS,
-        Label.PROCESSES,
-        Label.PERMISSIONS,
-        Label.CONFIG,
-        Label.USER_DATA,
-    }
+_LABELS = (
+    Label.IAT,
+    Label.EAT_NONCE,
+    Label.DBGSTAT,
+    Label.EAT_PROFILE,
+    Label.SWNAME,
+    Label.SUITE,
+    Label.LOCKS,
+    Label.ENCLAVE_ID,
+    Label.MEASUREMENT,
+    Label.SIGNER,
+    Label.SVN,
+    Label.MEMORY_BYTES,
+    Label.THREADS,
+    Label.PROCESSES,
+    Label.PERMISSIONS,
+    Label.CONFIG,
+    Label.USER_DATA,
 )
+"""In the order in which deterministic CBOR writes them."""
+_NUMBERS = tuple(int(label) for label in _LABELS)
+_KNOWN = frozenset(_LABELS)
 
 
 class Vouched(Protocol):
@@ -64,7 +65,7 @@ def encode_app_evidence(key: SigningKey, facts: AppFacts) -> bytes:
     if key.suite_id != facts.suite_id:
         message = "app evidence is signed in the suite that it names"
         raise Malformed(message)
-    return cose.sign1(key, TYPE, _encode(facts))
+    return cose.sign1(key, TYPE, encode_facts(facts))
 
 
 def peek_nonce(data: bytes) -> bytes:
@@ -97,16 +98,7 @@ def verify_app_evidence(data: bytes, platform: Vouched, now: int) -> AppClaims:
     envelope = cose.Sign1.parse(data)
     facts = _decode(envelope.payload)
     # 2
-    try:
-        envelope.verify(platform.monitor_key, TYPE)
-    except Untrusted as error:
-        raise Untrusted.because(
-            rule="app.signature",
-            owner="attestation",
-            expected=f"a report by monitor {platform.monitor_key.key_id.hex()[:16]}",
-            got=f"one that says key {envelope.key_id.hex()[:16]}, or altered",
-            remedy="Get platform and app evidence from one and the same monitor.",
-        ) from error
+    check_signature(envelope, platform)
     # 3
     if facts.suite_id != platform.suite_id:
         raise Untrusted.because(
@@ -121,28 +113,46 @@ def verify_app_evidence(data: bytes, platform: Vouched, now: int) -> AppClaims:
     return AppClaims.of(facts, vouch())
 
 
-def _encode(facts: AppFacts) -> bytes:
-    return cbor.encode(
-        {
-            Label.EAT_PROFILE.value: PROFILE,
-            Label.EAT_NONCE.value: facts.nonce,
-            Label.IAT.value: facts.issued_at,
-            Label.SWNAME.value: facts.product,
-            Label.DBGSTAT.value: dbgstat(debug=facts.debug),
-            Label.SUITE.value: facts.suite_id,
-            Label.LOCKS.value: list(facts.locks),
-            Label.ENCLAVE_ID.value: facts.enclave_id,
-            Label.MEASUREMENT.value: facts.measurement,
-            Label.SIGNER.value: facts.signer,
-            Label.SVN.value: facts.svn,
-            Label.MEMORY_BYTES.value: facts.memory_bytes,
-            Label.THREADS.value: facts.threads,
-            Label.PROCESSES.value: facts.processes,
-            Label.PERMISSIONS.value: list(facts.permissions),
-            Label.CONFIG.value: facts.config,
-            Label.USER_DATA.value: facts.user_data,
-        }
+def check_signature(envelope: cose.Sign1, platform: Vouched) -> None:
+    """Refuse app evidence that the platform's monitor did not sign.
+
+    Raises:
+        Untrusted: `app.signature`.
+    """
+    try:
+        envelope.verify(platform.monitor_key, TYPE)
+    except Untrusted as error:
+        raise Untrusted.because(
+            rule="app.signature",
+            owner="attestation",
+            expected=f"a report by monitor {platform.monitor_key.key_id.hex()[:16]}",
+            got=f"one that says key {envelope.key_id.hex()[:16]}, or altered",
+            remedy="Get platform and app evidence from one and the same monitor.",
+        ) from error
+
+
+def encode_facts(facts: AppFields) -> bytes:
+    """Return the claims set of app evidence, in the order of `_LABELS`."""
+    values = (
+        facts.issued_at,
+        facts.nonce,
+        dbgstat(debug=facts.debug),
+        PROFILE,
+        facts.product,
+        facts.suite_id,
+        facts.locks,
+        facts.enclave_id,
+        facts.measurement,
+        facts.signer,
+        facts.svn,
+        facts.memory_bytes,
+        facts.threads,
+        facts.processes,
+        facts.permissions,
+        facts.config,
+        facts.user_data,
     )
+    return cbor.encode(dict(zip(_NUMBERS, values, strict=True)))
 
 
 def _decode(data: bytes) -> AppFacts:
@@ -151,7 +161,7 @@ def _decode(data: bytes) -> AppFacts:
     The claims are deterministic CBOR, exactly these labels, each read by its exact
     type; what is left to differ is looked at here.
     """
-    claims = ClaimsSet(data, _LABELS)
+    claims = ClaimsSet(data, _KNOWN)
     state = claims.take(Label.DBGSTAT, int)
     known = state == dbgstat(debug=claims.debug())
     if claims.take(Label.EAT_PROFILE, str) != PROFILE or not known:

@@ -56,8 +56,8 @@ def party(world: World) -> Shown:
     return show_key(world.suite_id, VALID)
 
 
-def accepts_enclave(world: World, remember_s: int = 0) -> Enclave:
-    return Enclave(appraisal(world), lambda: world.now, remember_s)
+def accepts_enclave(world: World, remember_s: int = 0, age_s: int = 0) -> Enclave:
+    return Enclave(appraisal(world), lambda: world.now, remember_s, age_s)
 
 
 def accepts_key(world: World, shown: Shown) -> KnownKey:

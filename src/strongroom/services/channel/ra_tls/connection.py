@@ -4,7 +4,9 @@
 After the handshake each end sends one frame, `u32 length | evidence`, whose report
 answers and binds a value that only the two ends of this TLS connection can export
 (RFC 8446 section 7.5; the pattern of RFC 9261). No byte of the application passes
-before the peer's frame was accepted.
+before the peer's frame was accepted. In `strongroom-ra-tls/2`, which a client offers
+whose policy spares a word (`max_evidence_age_s`), each end first says by one byte
+whether it wants the other's.
 """
 
 from enum import Enum
@@ -23,15 +25,18 @@ from strongroom.core.crypto.tls import (
 from strongroom.core.crypto.x509 import Certificate
 from strongroom.errors import Conflict, Malformed, StrongroomError, Tampered, Untrusted
 from strongroom.services.channel.ra_tls.certificate import NONCE_BYTES, Shown
-from strongroom.services.channel.ra_tls.peer import Anybody, Introduced, Peer
+from strongroom.services.channel.ra_tls.peer import Anybody, Enclave, Introduced, Peer
 
 if TYPE_CHECKING:
     from strongroom.services.channel.verifying import Verify
 
 ALPN = "strongroom-ra-tls/1"
+ASKED = "strongroom-ra-tls/2"
+_OURS = (ASKED, ALPN)
 HTTP = "http/1.1"
 MAX_EVIDENCE_BYTES = 1 << 20
 _LENGTH_BYTES = 4
+_UNWANTED, _WANTED = 0, 1
 _EXPORT_BYTES = 64
 _EXPORT_LABEL = b"EXPORTER-strongroom-ra-tls-v1 "
 _FRESH_LABEL = b"strongroom/ra-tls/v1 fresh "
@@ -39,9 +44,10 @@ _FRESH_LABEL = b"strongroom/ra-tls/v1 fresh "
 
 class _Stage(Enum):
     HANDSHAKE = 1
-    EVIDENCE = 2
-    OPEN = 3
-    OVER = 4
+    QUESTION = 2
+    EVIDENCE = 3
+    OPEN = 4
+    OVER = 5
 
 
 def fresh_binding(
@@ -56,7 +62,8 @@ def fresh_binding(
         spki: of the certificate that the end has shown.
     """
     row = suite(suite_id)
-    user_data = row.digest(_FRESH_LABEL, role.encode(), b" ", exported, spki)
+    said = b"".join((_FRESH_LABEL, role.encode(), b" ", exported, spki))
+    user_data = row.digest(said)
     return exported[:NONCE_BYTES], user_data
 
 
@@ -86,7 +93,9 @@ def client_end(suite_id: str, shown: Shown | None, peer: Peer) -> Endpoint:
         Malformed: no such suite.
         Misconfigured: as `TlsContext`.
     """
-    setting = Setting(_profile(suite_id), is_server=False, alpn=(ALPN,))
+    spares = isinstance(peer, Enclave) and peer.max_evidence_age_s > 0
+    alpn = _OURS if spares else (ALPN,)
+    setting = Setting(_profile(suite_id), is_server=False, alpn=alpn)
     return Endpoint(setting, shown, peer)
 
 
@@ -115,9 +124,9 @@ def server_end(
         if plain_groups:
             message = "plain clients come in only where anybody does"
             raise Malformed(message)
-        return Endpoint(Setting(profile, is_server=True, alpn=(ALPN,)), shown, peer)
+        return Endpoint(Setting(profile, is_server=True, alpn=_OURS), shown, peer)
     setting = Setting(
-        profile.also(*plain_groups), is_server=True, alpn=(ALPN, HTTP, ""), ask=False
+        profile.also(*plain_groups), is_server=True, alpn=(*_OURS, HTTP, ""), ask=False
     )
     return Endpoint(setting, shown, peer)
 
@@ -134,7 +143,7 @@ def open_end(
         plain_groups: as `server_end`, for clients of plain TLS; None lets none in.
     """
     profile = _profile(suite_id).also(*(plain_groups or ()))
-    alpn = (ALPN,) if plain_groups is None else (ALPN, HTTP, "")
+    alpn = _OURS if plain_groups is None else (*_OURS, HTTP, "")
     setting = Setting(profile, is_server=True, alpn=alpn, optional=True)
     return Endpoint(setting, shown, peer)
 
@@ -151,6 +160,7 @@ class RaTlsConnection:
         self._stage = _Stage.HANDSHAKE
         self._received = bytearray()
         self._judge: Verify | None = None
+        self._wants = True
         self.peer_certificate: Certificate | None = None
         self.caller = ANYONE
 
@@ -241,24 +251,54 @@ class RaTlsConnection:
     def _go_on(self) -> None:
         if self._stage is _Stage.HANDSHAKE and self._tls.handshake():
             self._handshaken()
-        if self._stage in {_Stage.EVIDENCE, _Stage.OPEN}:
+        if self._stage is not _Stage.HANDSHAKE:
             self._received += self._tls.read()
+        if self._stage is _Stage.QUESTION:
+            self._answer()
         if self._stage is _Stage.EVIDENCE:
             self._take_evidence()
 
     def _handshaken(self) -> None:
-        peer, suite_id = self._endpoint.peer, self._endpoint.setting.profile.suite_id
+        peer, allowed = self._endpoint.peer, self._endpoint.setting.profile
+        suite_id = allowed.suite_id
         if shown := self._tls.peer_certificate():
             self.peer_certificate = _read(shown)
         if isinstance(peer, Introduced):
             self.caller = peer.holder(self.peer_certificate)
+        protocol = self._tls.alpn
         is_open = isinstance(peer, Anybody | Introduced)
-        if is_open and self._tls.alpn != ALPN:
+        if is_open and protocol not in _OURS:
             self._stage = _Stage.OPEN
             return
-        self._tls.check_group(PROFILES[suite_id])
+        if allowed is not (strict := PROFILES[suite_id]):
+            self._tls.check_group(strict)
         if not isinstance(peer, Anybody | Introduced):
             self._judge = peer.certificate(suite_id, self._certificate())
+        if protocol == ASKED:
+            self._ask()
+        else:
+            self._give_evidence()
+
+    def _ask(self) -> None:
+        """Say whether a word is wanted in this connection."""
+        peer = self._endpoint.peer
+        if isinstance(peer, Enclave) and peer.heard(self._certificate()):
+            self._wants = False
+        self._tls.write(bytes((_WANTED if self._wants else _UNWANTED,)))
+        self._stage = _Stage.QUESTION
+
+    def _answer(self) -> None:
+        if not self._received:
+            return
+        wanted = self._received.pop(0)
+        if wanted not in (_UNWANTED, _WANTED):
+            message = "an end wants evidence or does not; this is neither"
+            raise Malformed(message)
+        if wanted == _WANTED:
+            self._give_evidence()
+        self._stage = _Stage.EVIDENCE if self._wants else _Stage.OPEN
+
+    def _give_evidence(self) -> None:
         evidence = self._evidence()
         self._tls.write(len(evidence).to_bytes(_LENGTH_BYTES, "big") + evidence)
         self._stage = _Stage.EVIDENCE

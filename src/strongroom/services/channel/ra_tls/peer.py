@@ -44,7 +44,11 @@ class Enclave:
     """An enclave that `appraiser` accepts; its fresh word is app evidence."""
 
     def __init__(
-        self, appraiser: Appraiser, clock: Callable[[], int], remember_s: int
+        self,
+        appraiser: Appraiser,
+        clock: Callable[[], int],
+        remember_s: int,
+        max_evidence_age_s: int = 0,
     ) -> None:
         """Say who judges.
 
@@ -53,10 +57,21 @@ class Enclave:
             clock: Unix seconds.
             remember_s: how long a certificate that was accepted need not be looked
                 at again; 0 looks at each. A revocation takes as long to show. The
-                word in each connection is always judged.
+                word in a connection is judged all the same.
+            max_evidence_age_s: how long a word that was accepted in one connection
+                serves for others with the same certificate, whose key TLS proves in
+                each; 0 wants a word in every connection. That the enclave, its
+                platform and its place are still as they were takes as long to show.
+
+        Raises:
+            Malformed: a word that serves for longer than its certificate.
         """
+        if not 0 <= max_evidence_age_s <= max(remember_s, 0):
+            message = "a word serves no longer than the certificate is remembered"
+            raise Malformed(message)
         self._appraiser, self._clock, self._remember_s = appraiser, clock, remember_s
-        self._known: OrderedDict[Certificate, tuple[int, Verify]] = OrderedDict()
+        self.max_evidence_age_s = max_evidence_age_s
+        self._known: OrderedDict[Certificate, _Known] = OrderedDict()
         self._lock = threading.Lock()
 
     def certificate(self, suite_id: str, certificate: Certificate) -> Verify:
@@ -64,9 +79,21 @@ class Enclave:
         now = self._clock()
         check_dates(certificate, now)
         with self._lock:
-            since, known = self._known.get(certificate, (0, None))
-        if known is not None and 0 <= now - since < self._remember_s:
-            return known
+            known = self._known.get(certificate)
+        if known is None or not 0 <= now - known.since < self._remember_s:
+            known = _Known(now, self._look_at(suite_id, certificate))
+            self._remember(certificate, known)
+        return _Word(known, now)
+
+    def heard(self, certificate: Certificate) -> bool:
+        """Whether a word that was accepted before serves for this connection too."""
+        with self._lock:
+            known = self._known.get(certificate)
+        if known is None or known.heard_at is None:
+            return False
+        return 0 <= self._clock() - known.heard_at < self.max_evidence_age_s
+
+    def _look_at(self, suite_id: str, certificate: Certificate) -> Verify:
         if not certificate.is_signed_by(certificate):
             raise refused(
                 "ra-tls.signature",
@@ -75,32 +102,41 @@ class Enclave:
             )
         nonce, user_data = certificate_binding(suite_id, certificate.spki)
         evidence = certified_evidence(certificate)
-        accepted = self._appraiser.accept(evidence, nonce, user_data)
-        self._remember(certificate, now, _SomeEvidence(accepted))
-        return _SomeEvidence(accepted)
+        return self._appraiser.accept(evidence, nonce, user_data)
 
-    def _remember(self, certificate: Certificate, now: int, accepted: Verify) -> None:
+    def _remember(self, certificate: Certificate, known: "_Known") -> None:
         if not self._remember_s:
             return
         with self._lock:
             self._known.pop(certificate, None)
             while len(self._known) >= MAX_REMEMBERED:
                 self._known.popitem(last=False)
-            self._known[certificate] = (now, accepted)
+            self._known[certificate] = known
+
+
+@dataclass
+class _Known:
+    """A certificate that was accepted: when, and when its enclave gave its word."""
+
+    since: int
+    accepted: Verify
+    heard_at: int | None = None
 
 
 @dataclass(frozen=True)
-class _SomeEvidence:
-    """Refuses a peer that says nothing of itself in a connection."""
+class _Word:
+    """Judges the word in a connection of `now`; refuses a peer that has none."""
 
-    accepted: Verify
+    known: _Known
+    now: int
 
     def __call__(self, evidence: bytes, nonce: bytes, user_data: bytes) -> None:
         if not evidence:
             raise refused(
                 "ra-tls.fresh", expected="evidence bound to this connection", got="none"
             )
-        self.accepted(evidence, nonce, user_data)
+        self.known.accepted(evidence, nonce, user_data)
+        self.known.heard_at = self.now
 
 
 @dataclass(frozen=True)
