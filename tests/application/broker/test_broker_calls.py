@@ -47,7 +47,6 @@ values = st.recursive(
 )
 SLOW = settings(
     max_examples=150,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 

@@ -160,7 +160,7 @@ def test_ml_dsa_65_keys_and_signatures_of_the_reference_code() -> None:
     assert len(blocks) == 100
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     identity=st.binary(min_size=1, max_size=40), message=st.binary(), seed=st.binary()
 )
@@ -194,7 +194,7 @@ def test_every_bit_of_a_signature_counts(scheme: Scheme) -> None:
 
 
 @every
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(raw=st.binary(max_size=100), noise=st.binary(max_size=100))
 def test_verification_is_total(scheme: Scheme, raw: bytes, noise: bytes) -> None:
     assert not is_signed(scheme, raw, noise, b"message")

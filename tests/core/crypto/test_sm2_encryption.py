@@ -29,7 +29,7 @@ def test_the_example_in_both_forms() -> None:
     assert sm2.decrypt(key, from_der(DER)) == b"encryption standard"
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.one_of(st.binary(min_size=1, max_size=300), st.just(bytes(65536))))
 def test_round_trip_through_der(plaintext: bytes) -> None:
     sealed = to_der(sm2.encrypt(sm2key.public_key(PUBLIC), plaintext))

@@ -60,7 +60,7 @@ def test_the_example_of_gb_t_32918_5_annex_b() -> None:
 seeds = st.binary(min_size=40, max_size=40)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seeds, seeds, seeds, seeds, st.binary(max_size=40), st.integers(1, 99))
 def test_both_sides_agree(
     d_a: bytes, r_a: bytes, d_b: bytes, r_b: bytes, name: bytes, length: int

@@ -4,7 +4,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from strongroom.core.codec import cose
 from strongroom.core.rats import LOCKS, Evidence
@@ -121,7 +121,6 @@ def test_no_byte_of_a_known_word_may_be_altered(world: World) -> None:
 
 
 @given(time=st.integers(0, NOW + 300))
-@settings(deadline=None)
 def test_a_word_of_any_time(world: World, time: int) -> None:
     word = world.platform.app(NONCE, user_data=DATA, issued_at=time)
     peer = accepted(world)

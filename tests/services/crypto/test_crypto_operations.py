@@ -471,7 +471,7 @@ def test_no_changed_byte_of_a_wrapped_key_goes_unnoticed(
 # Any bytes at all.
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(noise=st.binary(max_size=200))
 def test_every_parser_is_total(root: SecretBuffer, noise: bytes) -> None:
     policy = Policy("sm", LEGACY, imports="test")

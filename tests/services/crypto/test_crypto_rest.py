@@ -183,7 +183,7 @@ def test_counters_that_no_device_has(
         restore(ring.export(1), root, counter)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(data=st.binary(max_size=300))
 def test_any_bytes_are_refused(root: SecretBuffer, data: bytes) -> None:
     with pytest.raises(StrongroomError):

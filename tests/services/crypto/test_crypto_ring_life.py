@@ -114,4 +114,4 @@ needs_secret_memory = pytest.mark.skipif(
     not SecretBuffer.supported(), reason="no memfd_secret here"
 )
 TestRingLife = needs_secret_memory(RingLife.TestCase)
-TestRingLife.settings = settings(max_examples=20, stateful_step_count=25, deadline=None)
+TestRingLife.settings = settings(max_examples=20, stateful_step_count=25)

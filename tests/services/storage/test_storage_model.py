@@ -208,6 +208,5 @@ TestStorages = Storages.TestCase
 TestStorages.settings = settings(
     max_examples=150,
     stateful_step_count=25,
-    deadline=None,
     suppress_health_check=list(HealthCheck),
 )

@@ -116,7 +116,7 @@ def play(random: Random) -> History:
 
 
 @given(random=st.randoms(use_true_random=False))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_no_order_of_steps_undoes_what_was_promised_or_seen(random: Random) -> None:
     assert play(random).broken == []
 

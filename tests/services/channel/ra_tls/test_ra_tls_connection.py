@@ -478,7 +478,7 @@ def test_evidence_that_claims_to_be_huge_is_refused(world: World) -> None:
 
 
 @given(data=st.binary(max_size=300))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_no_bytes_make_an_end_raise_anything_foreign(world: World, data: bytes) -> None:
     for endpoint in ENDS[world.suite_id]:
         end = endpoint.connection()
@@ -504,7 +504,7 @@ def _ends(world: World) -> None:
     value=st.binary(max_size=300),
     name=st.text(st.characters(codec="ascii", categories=["L"]), min_size=1),
 )
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_certificates_are_read_as_they_are_written(
     suite_id: str, first: int, value: bytes, name: str
 ) -> None:
