@@ -212,7 +212,6 @@ class InsideServices:
                     key,
                     place,
                     create=not is_made,
-                    random=self._gate.random,
                 )
             except NotFound as error:
                 raise refusals.other_boot(namespace) from error
@@ -245,7 +244,7 @@ class InsideServices:
         Raises:
             Refused: as `storage`.
         """
-        return ProtectedFiles(self.storage(namespace), random=self._gate.random)
+        return ProtectedFiles(self.storage(namespace))
 
     def file_system(self, namespace: str) -> "ProtectedFileSystem":
         """Return the files of a namespace as DuckDB and Arrow take them (fsspec).
