@@ -7,11 +7,12 @@ from cryptography import x509
 
 from strongroom.core.crypto import der, pem
 from strongroom.core.crypto.x509 import (
+    FOREIGN_ERRORS,
+    NOT_5280,
     Certificate,
     Parts,
     Signed,
     parts,
-    rfc5280,
     unix,
 )
 from strongroom.errors import Malformed
@@ -33,12 +34,14 @@ class RevocationList:
             message = f"a revocation list of more than {MAX_CRL_BYTES} bytes"
             raise Malformed(message)
         self.der = data
-        with rfc5280():
-            self._crl = x509.load_der_x509_crl(data)
-            self.this_update = unix(self._crl.last_update_utc)
-            upper = self._crl.next_update_utc
+        try:
+            parsed = self._crl = x509.load_der_x509_crl(data)
+            self.this_update = unix(parsed.last_update_utc)
+            upper = parsed.next_update_utc
+        except FOREIGN_ERRORS as error:
+            raise Malformed(NOT_5280) from error
         self.next_update = unix(upper) if upper else None
-        self._signed = Signed(data, self._crl, der.INTEGER)
+        self._signed = Signed(data, parsed, der.INTEGER)
         self.issuer = self._signed.fields[1]
 
     @classmethod
@@ -76,6 +79,8 @@ class RevocationList:
 
     def revokes(self, serial: int) -> bool:
         """Whether the certificate of this number is revoked."""
-        with rfc5280():
+        try:
             found = self._crl.get_revoked_certificate_by_serial_number(serial)
+        except FOREIGN_ERRORS as error:
+            raise Malformed(NOT_5280) from error
         return found is not None

@@ -25,10 +25,10 @@ def items(data: bytes, begin: int, end: int, most: int = 1 << 20) -> list[Item]:
     """
     found: list[Item] = []
     while begin < end and len(found) < most:
-        content = begin + 2
+        start, content = begin, begin + 2
         if content > end:
             raise Malformed(_SHORT)
-        tag, length = data[begin], data[begin + 1]
+        length = data[start + 1]
         if length >= _LONG:
             extra = length - _LONG
             length = int.from_bytes(data[content : content + extra], "big")
@@ -38,7 +38,7 @@ def items(data: bytes, begin: int, end: int, most: int = 1 << 20) -> list[Item]:
         begin = content + length
         if begin > end:
             raise Malformed(_SHORT)
-        found.append((tag, content, begin))
+        found.append((data[start], content, begin))
     return found
 
 
@@ -53,6 +53,11 @@ def sequence(data: bytes, begin: int, end: int) -> list[Item]:
         message = "one DER SEQUENCE was expected"
         raise Malformed(message)
     return items(data, whole[0][1], end)
+
+
+def content(encoding: bytes) -> int:
+    """Return where the content of an encoding begins that `sequence` has read."""
+    return 2 + max(0, encoding[1] - _LONG)
 
 
 _SHORT = "DER: an item is cut short or its length is not written as X.690 says"

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
-from typing import Literal, TypeAlias, TypeVar
+from typing import Literal, TypeAlias, TypeVar, cast
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -35,6 +35,12 @@ Parsed: TypeAlias = x509.Certificate | x509.CertificateRevocationList
 _FIELDS = 6
 _WHOLE_BYTES = b"\0"
 """How many bits the BIT STRING of a signature leaves unused: none."""
+_ECDSA_WITH: dict[bytes, Digest] = {
+    bytes.fromhex("300a06082a8648ce3d040302"): "sha256",
+    bytes.fromhex("300a06082a8648ce3d040303"): "sha384",
+    bytes.fromhex("300a06082a8648ce3d040304"): "sha512",
+}
+"""AlgorithmIdentifiers of RFC 5758 section 3.2, as they must be: no parameters."""
 _SM2_WITH_SM3 = bytes.fromhex("300a06082a811ccf55018375")
 """AlgorithmIdentifier of 1.2.156.10197.1.501, without parameters."""
 FOREIGN_ERRORS = (
@@ -62,6 +68,8 @@ class Certificate:
         not_before, not_after: Unix seconds, both inclusive.
         is_ca: whether it may sign other certificates.
         path_length: how many certificates may stand between it and a leaf, or None.
+        critical_unknown: object ids of critical extensions that nothing here
+            understands.
     """
 
     def __init__(self, data: bytes) -> None:
@@ -69,14 +77,16 @@ class Certificate:
             message = f"a certificate of more than {MAX_CERTIFICATE_BYTES} bytes"
             raise Malformed(message)
         self.der = data
-        with rfc5280():
-            self._x509 = x509.load_der_x509_certificate(data)
-            self.serial = self._x509.serial_number
-            self.not_before = unix(self._x509.not_valid_before_utc)
-            self.not_after = unix(self._x509.not_valid_after_utc)
-            extensions = self._x509.extensions
-        self._extensions = {each.oid.dotted_string: each for each in extensions}
-        self._signed = Signed(data, self._x509, der.CONTEXT_0)
+        try:
+            parsed = self._x509 = x509.load_der_x509_certificate(data)
+            self.serial = parsed.serial_number
+            self.not_before = unix(parsed.not_valid_before_utc)
+            self.not_after = unix(parsed.not_valid_after_utc)
+            extensions = parsed.extensions
+        except FOREIGN_ERRORS as error:
+            raise Malformed(NOT_5280) from error
+        self._keep(extensions)
+        self._signed = Signed(data, parsed, der.CONTEXT_0)
         _, _, self.issuer, _, self.subject, self.spki, *_ = self._signed.fields
         basic = self._understood(x509.BasicConstraints)
         usage = self._understood(x509.KeyUsage)
@@ -160,21 +170,9 @@ class Certificate:
         usages = self._understood(x509.ExtendedKeyUsage)
         return tuple(each.dotted_string for each in usages or ())
 
-    @cached_property
-    def critical_unknown(self) -> tuple[str, ...]:
-        """Object ids of critical extensions that nothing here understands."""
-        return tuple(
-            oid
-            for oid, each in self._extensions.items()
-            if each.critical and isinstance(each.value, x509.UnrecognizedExtension)
-        )
-
     def extension(self, oid: str) -> bytes | None:
         """Return the value of a private extension, or None if it has none."""
-        found = self._extensions.get(oid)
-        if found is None or not isinstance(found.value, x509.UnrecognizedExtension):
-            return None
-        return found.value.value
+        return self._private.get(oid)
 
     def is_signed_by(self, issuer: "Certificate") -> bool:
         """Whether `issuer` is named as its issuer and its signature is the issuer's.
@@ -190,9 +188,25 @@ class Certificate:
         """
         return self._signed.is_by(issuer)
 
+    def _keep(self, extensions: x509.Extensions) -> None:
+        """Keep extensions: private ones by their ids, others by their classes."""
+        self._public: dict[type, x509.ExtensionType] = {}
+        self._private: dict[str, bytes] = {}
+        critical = []
+        for each in extensions:
+            value = each.value
+            # Exact: isinstance() of these classes is slow.
+            if type(value) is x509.UnrecognizedExtension:
+                oid = value.oid.dotted_string
+                self._private[oid] = value.value
+                if each.critical:
+                    critical.append(oid)
+            else:
+                self._public[type(value)] = value
+        self.critical_unknown = tuple(critical)
+
     def _understood(self, kind: type[E]) -> E | None:
-        found = self._extensions.get(kind.oid.dotted_string)
-        return found.value if found and isinstance(found.value, kind) else None
+        return cast("E | None", self._public.get(kind))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Certificate) and other.der == self.der
@@ -214,17 +228,15 @@ class Signed:
     def __init__(self, encoding: bytes, parsed: Parsed, version: int) -> None:
         body, outer, proof = der.sequence(encoding, 0, len(encoding))
         if encoding[proof[1] : proof[1] + 1] != _WHOLE_BYTES:
-            raise Malformed(_NOT_5280)
-        begin = der.items(encoding, 0, len(encoding))[0][1]
-        found = der.items(encoding, body[1], body[2], _FIELDS + 1)
-        starts = [body[1], *(end for _, _, end in found)]
-        fields = [
-            encoding[start:end]
-            for start, (_, _, end) in zip(starts, found, strict=False)
-        ]
+            raise Malformed(NOT_5280)
+        fields, start = [], body[1]
+        for _, _, end in (found := der.items(encoding, start, body[2], _FIELDS + 1)):
+            fields.append(encoding[start:end])
+            start = end
         self.fields = fields[1:] if found and found[0][0] == version else fields
-        self._body = encoding[begin : body[2]]
+        self._body = encoding[der.content(encoding) : body[2]]
         self._algorithm = encoding[body[2] : outer[2]]
+        self._signature = encoding[proof[1] + 1 : proof[2]]
         self._parsed = parsed
         self._known: dict[bytes, bool] = {}
 
@@ -242,32 +254,42 @@ class Signed:
         it must be ECDSA or RSA as the key is, with SHA-2 of 256 bits or more, or SM2
         with SM3 and the default ID (GB/T 35276).
         """
-        if self._algorithm == _SM2_WITH_SM3:
-            return self._holds_sm2(issuer.spki)
-        signed = self._parsed
-        try:
-            key, signature = issuer.public_key, signed.signature
-            parameters = signed.signature_algorithm_parameters
-            algorithm = signed.signature_hash_algorithm
-        except (Malformed, *FOREIGN_ERRORS):
-            return False
-        digest = _DIGESTS.get(algorithm.name) if algorithm else None
-        if digest is None or self._algorithm not in self.fields[:2]:
-            return False
-        if isinstance(parameters, padding.PSS):
-            return key.signed_pss(signature, self._body, digest)
-        if isinstance(parameters, ec.ECDSA) is (key.curve == "RSA"):
-            return False
-        return key.signed(signature, self._body, digest)
-
-    def _holds_sm2(self, spki: bytes) -> bool:
         if self._algorithm not in self.fields[:2]:
             return False
+        if self._algorithm == _SM2_WITH_SM3:
+            return self._holds_sm2(issuer.spki)
+        try:
+            key = issuer.public_key
+            digest = _ECDSA_WITH.get(self._algorithm)
+            if digest is None:
+                return self._holds_otherwise(key)
+        except (Malformed, *FOREIGN_ERRORS):
+            return False
+        return key.curve != "RSA" and key.signed(self._signature, self._body, digest)
+
+    def _holds_otherwise(self, key: ForeignKey) -> bool:
+        """Whether a signature of another algorithm is `key`'s; `cryptography` names it.
+
+        Raises:
+            FOREIGN_ERRORS: it has no such algorithm.
+        """
+        algorithm = self._parsed.signature_hash_algorithm
+        parameters = self._parsed.signature_algorithm_parameters
+        digest = _DIGESTS.get(algorithm.name) if algorithm else None
+        if digest is None:
+            return False
+        if isinstance(parameters, padding.PSS):
+            return key.signed_pss(self._signature, self._body, digest)
+        if isinstance(parameters, ec.ECDSA) is (key.curve == "RSA"):
+            return False
+        return key.signed(self._signature, self._body, digest)
+
+    def _holds_sm2(self, spki: bytes) -> bool:
         try:
             key = ForeignSm2Key.from_spki(spki)
         except Malformed:
             return False
-        return key.signed(self._parsed.signature, self._body)
+        return key.signed(self._signature, self._body)
 
 
 def parts(parsed: Parsed, whose: Literal["subject", "issuer"]) -> Parts:
@@ -292,7 +314,7 @@ def rfc5280() -> Iterator[None]:
     try:
         yield
     except FOREIGN_ERRORS as error:
-        raise Malformed(_NOT_5280) from error
+        raise Malformed(NOT_5280) from error
 
 
-_NOT_5280 = "this is not a certificate or revocation list of RFC 5280"
+NOT_5280 = "this is not a certificate or revocation list of RFC 5280"

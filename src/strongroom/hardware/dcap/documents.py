@@ -10,7 +10,8 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from operator import attrgetter
+from typing import NamedTuple, TypeVar, cast
 
 from strongroom.errors import Malformed
 
@@ -28,6 +29,7 @@ _STATUSES = frozenset(
         "Revoked",
     )
 )
+_INTEGERS = {int}
 _COMPACT = re.compile(
     r'\{"(\w+)":(\{.*\}),"signature":"([0-9A-Fa-f]{128})"\}\s*', re.DOTALL
 )
@@ -42,8 +44,7 @@ class Signed:
     signature: bytes
 
 
-@dataclass(frozen=True)
-class Level:
+class Level(NamedTuple):
     """One TCB level: what it takes, and what it is called."""
 
     sgx: tuple[int, ...]
@@ -208,11 +209,7 @@ def _levels(value: object, read: Callable[[Json], Level]) -> tuple[Level, ...]:
 
 def _descending(levels: tuple[Level, ...]) -> tuple[Level, ...]:
     """Order platform levels as Intel's library does, whatever a document's order."""
-
-    def rank(level: Level) -> tuple[tuple[int, ...], int, tuple[int, ...]]:
-        return level.sgx, level.svn, level.tdx
-
-    return tuple(sorted(levels, key=rank, reverse=True))
+    return tuple(sorted(levels, key=attrgetter("sgx", "svn", "tdx"), reverse=True))
 
 
 def _status(value: object) -> str:
@@ -241,9 +238,13 @@ def _platform_level(value: Json) -> Level:
 
 
 def _svns(components: object) -> tuple[int, ...]:
-    svns = tuple([_int(each["svn"]) for each in _maps(components)])
+    # A document has hundreds, so they are checked together.
+    each_one = cast("list[dict[str, int]]", _list(components))
+    svns = tuple([each["svn"] for each in each_one])
     if len(svns) != 16:  # noqa: PLR2004 - components
         raise ValueError(svns)
+    if set(map(type, svns)) != _INTEGERS or min(svns) < 0:
+        raise TypeError(svns)
     return svns
 
 
