@@ -51,7 +51,10 @@ class Pck:
 
 
 @dataclass(frozen=True)
-class _Window:
+class _Signer:
+    """Whose documents are believed, and from when to when."""
+
+    certificate: Certificate
     not_before: int
     not_after: int
 
@@ -64,7 +67,7 @@ def documents(kind: str, tee: str, trust: Trust, now: int) -> Documents:
             time, or is of the other TEE.
     """
 
-    def make() -> Verified[Documents]:
+    def make() -> "Verified[Documents]":
         info, first = _signed(kind, "tcb_info", "tcbInfo", trust, now)
         identity, second = _signed(kind, "qe_identity", "enclaveIdentity", trust, now)
         found = Documents(TcbInfo.parse(info.value), QeIdentity.parse(identity.value))
@@ -102,7 +105,7 @@ def pck_of(kind: str, chain: bytes, trust: Trust, now: int) -> Pck:
             remedy="Have the platform's quote provider put the chain into quotes.",
         )
 
-    def make() -> Verified[Pck]:
+    def make() -> "Verified[Pck]":
         leaf, *pool = read_chain(trust, chain.rstrip(b"\0"))
         path = verify_path(kind, "pck", leaf, pool, trust, now)
         if len(path.certificates) < _ISSUED:
@@ -128,9 +131,31 @@ def pck_of(kind: str, chain: bytes, trust: Trust, now: int) -> Pck:
 
 def _signed(
     kind: str, role: str, name: str, trust: Trust, now: int
-) -> tuple[Signed, _Window]:
+) -> tuple[Signed, _Signer]:
     document = read_signed(one_document(trust, kind, role), name)
     chain = one_document(trust, kind, f"{role}_issuer_chain")
+    # Both documents have one signer, whose chain is not verified twice.
+    signer = trust.once(
+        ("dcap.signer", kind, chain),
+        now,
+        lambda: _signer(kind, role, chain, trust, now),
+    )
+    key = signer.certificate.public_key
+    if not key.signed_raw(document.signature, document.raw, "sha256"):
+        raise refuse(
+            kind,
+            "signature",
+            role,
+            expected=f"a document signed by {signer.certificate.name}",
+            got="one that is not",
+        )
+    return document, signer
+
+
+def _signer(
+    kind: str, role: str, chain: bytes, trust: Trust, now: int
+) -> Verified[_Signer]:
+    """Return whose certificate a chain is for, once it leads to a root."""
     leaf, *pool = read_chain(trust, chain)
     path = verify_path(kind, role, leaf, pool, trust, now)
     if leaf.is_ca or _SIGNER not in leaf.subject:
@@ -143,16 +168,8 @@ def _signed(
         )
     lists = _lists(kind, _ROOT_LIST, trust)
     window = check_revocation(kind, role, path, lists, now, required=True)
-    if not leaf.public_key.signed_raw(document.signature, document.raw, "sha256"):
-        raise refuse(
-            kind,
-            "signature",
-            role,
-            expected=f"a document signed by {leaf.name}",
-            got="one that is not",
-        )
-    begin = max(path.not_before, window[0])
-    return document, _Window(begin, min(path.not_after, window[1]))
+    begin, end = max(path.not_before, window[0]), min(path.not_after, window[1])
+    return Verified(_Signer(leaf, begin, end), begin, end)
 
 
 def _lists(kind: str, role: str, trust: Trust) -> tuple[RevocationList, ...]:

@@ -4,8 +4,7 @@
 header 48 | [v5: body type 2, size 4] | body | length 4 | signature data
 """
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from strongroom.core.codec.cursor import Cursor
 from strongroom.core.rats.hardware import Field
@@ -22,8 +21,7 @@ _BODIES: dict[int, int] = {1: REPORT_BYTES, 2: 584, 3: 648, 4: 885}
 Version = Literal[3, 4, 5]
 
 
-@dataclass(frozen=True)
-class QuoteSignature:
+class QuoteSignature(NamedTuple):
     """The signature data of an ECDSA quote; `chain` is empty unless it has a PCK's."""
 
     signature: bytes
@@ -35,8 +33,7 @@ class QuoteSignature:
     chain: bytes
 
 
-@dataclass(frozen=True)
-class Quote:
+class Quote(NamedTuple):
     """A quote in parts; `signed` is what its signature covers."""
 
     version: int
