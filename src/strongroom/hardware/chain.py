@@ -267,20 +267,22 @@ def _build(
     while path[-1] not in roots:
         if len(path) > _MAX_PATH:
             raise _broken(kind, "chain", what, path[-1], "a path without end")
-        above = next((each for each in roots if path[-1].is_signed_by(each)), None)
-        if above is None:
-            above = next(
-                (
-                    each
-                    for each in pool
-                    if each not in path and path[-1].is_signed_by(each)
-                ),
-                None,
-            )
+        above = _issuer(path[-1], roots, ()) or _issuer(path[-1], pool, path)
         if above is None:
             raise _no_issuer(kind, what, path[-1], pool, roots)
         path.append(above)
     return path
+
+
+def _issuer(
+    certificate: Certificate,
+    among: Sequence[Certificate],
+    but: Sequence[Certificate],
+) -> Certificate | None:
+    for each in among:
+        if each not in but and certificate.is_signed_by(each):
+            return each
+    return None
 
 
 def _no_issuer(

@@ -66,7 +66,7 @@ class RevocationList:
 
     def is_signed_by(self, issuer: Certificate) -> bool:
         """Whether `issuer` is who it names, and its signature the issuer's."""
-        return self.issuer == issuer.subject and self.bears_signature_of(issuer)
+        return self.issuer == issuer.subject and self._signed.is_by(issuer)
 
     def bears_signature_of(self, issuer: Certificate) -> bool:
         """Whether the signature is `issuer`'s, as `Certificate.bears_signature_of`."""

@@ -77,6 +77,7 @@ class Certificate:
             message = f"a certificate of more than {MAX_CERTIFICATE_BYTES} bytes"
             raise Malformed(message)
         self.der = data
+        self._key: ForeignKey | None = None
         try:
             parsed = self._x509 = x509.load_der_x509_certificate(data)
             self.serial = parsed.serial_number
@@ -128,14 +129,16 @@ class Certificate:
             return [data]
         return pem.read(data, b"CERTIFICATE")
 
-    @cached_property
+    @property
     def public_key(self) -> ForeignKey:
         """The key that is certified.
 
         Raises:
             Malformed: of a kind that evidence does not use.
         """
-        return ForeignKey.from_spki(self.spki)
+        if self._key is None:
+            self._key = ForeignKey.from_spki(self.spki)
+        return self._key
 
     @cached_property
     def name(self) -> str:
@@ -179,7 +182,7 @@ class Certificate:
 
         A signature with SHA-1 or weaker is none.
         """
-        return self.issuer == issuer.subject and self.bears_signature_of(issuer)
+        return self.issuer == issuer.subject and self._signed.is_by(issuer)
 
     def bears_signature_of(self, issuer: "Certificate") -> bool:
         """Whether the signature is `issuer`'s, whatever name is given as the issuer's.

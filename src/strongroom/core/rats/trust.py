@@ -58,7 +58,9 @@ class Trust:
         known = self._known.get(key)
         if known is not None:
             return cast("T", known.value)
-        return self.once(key, 0, lambda: Verified(reader(data)))
+        made = Verified(reader(data))
+        self._keep(key, made)
+        return made.value
 
     def once(self, key: Hashable, now: int, make: Callable[[], Verified[T]]) -> T:
         """Return what `make` gives, made at most once while it is valid at `now`.
@@ -70,8 +72,11 @@ class Trust:
         if known is not None and known.not_before <= now <= known.not_after:
             return cast("T", known.value)
         made = make()
+        self._keep(key, made)
+        return made.value
+
+    def _keep(self, key: Hashable, made: Verified[T]) -> None:
         if self._remember:
             self._known[key] = cast("Verified[object]", made)
             if len(self._known) > _MAX_REMEMBERED:
                 self._known.popitem(last=False)
-        return made.value

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from operator import attrgetter
 from typing import NamedTuple, TypeVar, cast
 
@@ -29,7 +30,6 @@ _STATUSES = frozenset(
         "Revoked",
     )
 )
-_INTEGERS = {int}
 _COMPACT = re.compile(
     r'\{"(\w+)":(\{.*\}),"signature":"([0-9A-Fa-f]{128})"\}\s*', re.DOTALL
 )
@@ -158,21 +158,19 @@ def _tcb_info(value: Json) -> TcbInfo:
     if version not in (2, 3) or _int(value["tcbType"]) != 0:
         raise ValueError(version)
     modules = {
-        _text(each["id"]).upper(): _module(
-            each, _levels(each["tcbLevels"], _module_level)
-        )
+        _text(each["id"]).upper(): _module(each, _module_levels(each["tcbLevels"]))
         for each in _maps(value.get("tdxModuleIdentities", []))
     }
     if "tdxModule" in value:
         modules["TDX"] = _module(_map(value["tdxModule"]), ())
-    read = _platform_level if version == 3 else _old_platform_level  # noqa: PLR2004
+    read = _platform_levels if version == 3 else _old_platform_levels  # noqa: PLR2004
     return TcbInfo(
         _text(value["id"]) if version == 3 else "SGX",  # noqa: PLR2004
         _time(value["issueDate"]),
         _time(value["nextUpdate"]),
         _hex(value["fmspc"]),
         _hex(value["pceId"]),
-        _descending(_levels(value["tcbLevels"], read)),
+        _descending(read(value["tcbLevels"])),
         modules,
     )
 
@@ -190,7 +188,7 @@ def _qe_identity(value: Json) -> QeIdentity:
         _hex(value["attributesMask"]),
         _hex(value["mrsigner"]),
         _int(value["isvprodid"]),
-        _levels(value["tcbLevels"], _module_level),
+        _module_levels(value["tcbLevels"]),
     )
 
 
@@ -203,11 +201,7 @@ def _module(value: Json, levels: tuple[Level, ...]) -> ModuleIdentity:
     )
 
 
-def _levels(value: object, read: Callable[[Json], Level]) -> tuple[Level, ...]:
-    return tuple(map(read, _maps(value)))
-
-
-def _descending(levels: tuple[Level, ...]) -> tuple[Level, ...]:
+def _descending(levels: list[Level]) -> tuple[Level, ...]:
     """Order platform levels as Intel's library does, whatever a document's order."""
     return tuple(sorted(levels, key=attrgetter("sgx", "svn", "tdx"), reverse=True))
 
@@ -219,43 +213,66 @@ def _status(value: object) -> str:
     return status
 
 
-def _level(value: Json, sgx: tuple[int, ...], tdx: tuple[int, ...], svn: int) -> Level:
-    return Level(
-        sgx,
-        tdx,
-        svn,
-        _status(value["tcbStatus"]),
-        _time(value["tcbDate"]),
-        tuple(map(_text, _list(value.get("advisoryIDs", [])))),
-    )
+def _level(
+    value: Json, sgx: tuple[int, ...], tdx: tuple[int, ...], svn: int, date: int
+) -> Level:
+    advisories = tuple(_list(value.get("advisoryIDs", [])))
+    if not set(map(type, advisories)) <= {str}:
+        raise TypeError(advisories)
+    status = _status(value["tcbStatus"])
+    return Level(sgx, tdx, svn, status, date, cast("tuple[str, ...]", advisories))
 
 
-def _platform_level(value: Json) -> Level:
-    tcb = _map(value["tcb"])
-    sgx = _svns(tcb["sgxtcbcomponents"])
-    tdx = _svns(tcb["tdxtcbcomponents"]) if "tdxtcbcomponents" in tcb else ()
-    return _level(value, sgx, tdx, _int(tcb["pcesvn"]))
+def _platform_levels(rows: object) -> list[Level]:
+    """Read levels of version 3: hundreds of numbers, so those are checked at once."""
+    levels: list[Level] = []
+    components: list[tuple[int, ...]] = []
+    times: dict[object, int] = {}
+    for row in _list(rows):
+        value = _map(row)
+        tcb, date = _map(value["tcb"]), value["tcbDate"]
+        sgx = _components(tcb["sgxtcbcomponents"])
+        tdx = _components(tcb["tdxtcbcomponents"]) if "tdxtcbcomponents" in tcb else ()
+        components += (sgx, tdx) if "tdxtcbcomponents" in tcb else (sgx,)
+        if date not in times:
+            times[date] = _time(date)
+        levels.append(_level(value, sgx, tdx, _int(tcb["pcesvn"]), times[date]))
+    _check_components(components)
+    return levels
 
 
-def _svns(components: object) -> tuple[int, ...]:
-    # A document has hundreds, so they are checked together.
-    each_one = cast("list[dict[str, int]]", _list(components))
-    svns = tuple([each["svn"] for each in each_one])
-    if len(svns) != 16:  # noqa: PLR2004 - components
-        raise ValueError(svns)
-    if set(map(type, svns)) != _INTEGERS or min(svns) < 0:
-        raise TypeError(svns)
-    return svns
+def _components(rows: object) -> tuple[int, ...]:
+    """Return what `_check_components` has yet to look at."""
+    return tuple([each["svn"] for each in cast("list[dict[str, int]]", _list(rows))])
+
+
+def _check_components(components: list[tuple[int, ...]]) -> None:
+    svns = tuple(chain.from_iterable(components))
+    if any(len(each) != 16 for each in components):  # noqa: PLR2004 - components
+        raise ValueError(components)
+    if not set(map(type, svns)) <= {int} or min(svns, default=0) < 0:
+        raise TypeError(components)
+
+
+def _old_platform_levels(rows: object) -> list[Level]:
+    """Read levels of version 2."""
+    return [_old_platform_level(each) for each in _maps(rows)]
 
 
 def _old_platform_level(value: Json) -> Level:
     tcb = _map(value["tcb"])
     sgx = tuple(_int(tcb[f"sgxtcbcomp{n:02}svn"]) for n in range(1, 17))
-    return _level(value, sgx, (), _int(tcb["pcesvn"]))
+    return _level(value, sgx, (), _int(tcb["pcesvn"]), _time(value["tcbDate"]))
+
+
+def _module_levels(rows: object) -> tuple[Level, ...]:
+    """Read levels of a module or an enclave, whose order counts as it is."""
+    return tuple([_module_level(each) for each in _maps(rows)])
 
 
 def _module_level(value: Json) -> Level:
-    return _level(value, (), (), _int(_map(value["tcb"])["isvsvn"]))
+    svn = _int(_map(value["tcb"])["isvsvn"])
+    return _level(value, (), (), svn, _time(value["tcbDate"]))
 
 
 def _map(value: object) -> Json:
