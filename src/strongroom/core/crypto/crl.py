@@ -18,6 +18,8 @@ from strongroom.core.crypto.x509 import (
 from strongroom.errors import Malformed
 
 MAX_CRL_BYTES = 16 << 20
+_FIELDS, _SHORT = 3, 0x80
+"""Version, algorithm and issuer; what follows is `cryptography`'s to read."""
 
 
 class RevocationList:
@@ -41,7 +43,7 @@ class RevocationList:
         except FOREIGN_ERRORS as error:
             raise Malformed(NOT_5280) from error
         self.next_update = unix(upper) if upper else None
-        self._signed = Signed(data, parsed, der.INTEGER)
+        self._signed = Signed(data, parsed, der.INTEGER, _FIELDS)
         self.issuer = self._signed.fields[1]
 
     @classmethod
@@ -79,6 +81,12 @@ class RevocationList:
 
     def revokes(self, serial: int) -> bool:
         """Whether the certificate of this number is revoked."""
+        size = serial.bit_length() // 8 + 1
+        # Most are not, and then the DER of their number is nowhere in the list.
+        if serial >= 0 and size < _SHORT:
+            encoded = bytes((der.INTEGER, size)) + serial.to_bytes(size, "big")
+            if encoded not in self.der:
+                return False
         try:
             found = self._crl.get_revoked_certificate_by_serial_number(serial)
         except FOREIGN_ERRORS as error:

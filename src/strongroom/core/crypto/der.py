@@ -25,20 +25,47 @@ def items(data: bytes, begin: int, end: int, most: int = 1 << 20) -> list[Item]:
     """
     found: list[Item] = []
     while begin < end and len(found) < most:
-        start, content = begin, begin + 2
+        content = begin + 2
         if content > end:
             raise Malformed(_SHORT)
-        length = data[start + 1]
+        length = data[begin + 1]
         if length >= _LONG:
             extra = length - _LONG
             length = int.from_bytes(data[content : content + extra], "big")
             content += extra
             if not 0 < extra <= _MAX_LENGTH_BYTES or length < _LONG:
                 raise Malformed(_SHORT)
-        begin = content + length
-        if begin > end:
+        stop = content + length
+        if stop > end:
             raise Malformed(_SHORT)
-        found.append((data[start], content, begin))
+        found.append((data[begin], content, stop))
+        begin = stop
+    return found
+
+
+def encodings(data: bytes, begin: int, end: int, most: int) -> list[bytes]:
+    """Return the encodings of the items, `most` at the most, that follow one another.
+
+    Raises:
+        Malformed: as `items`.
+    """
+    found: list[bytes] = []
+    for _ in range(most):
+        if begin + 2 > end:
+            break
+        length = data[begin + 1]
+        if length < _LONG:
+            stop = begin + 2 + length
+            if stop > end:
+                raise Malformed(_SHORT)
+        else:
+            stop = items(data, begin, end, 1)[0][2]
+        found.append(data[begin:stop])
+        begin = stop
+    else:
+        return found
+    if begin != end:
+        raise Malformed(_SHORT)
     return found
 
 

@@ -10,13 +10,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
-from typing import Literal, TypeAlias, TypeVar, cast
+from typing import Literal, TypeAlias, TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, padding
 
 from strongroom.core.crypto import der, pem
+from strongroom.core.crypto.extensions import read, read_plain
 from strongroom.core.crypto.foreign import Digest, ForeignKey, ForeignSm2Key
 from strongroom.errors import Malformed
 
@@ -32,7 +33,8 @@ _DIGESTS: dict[str, Digest] = {
     "sha512": "sha512",
 }
 Parsed: TypeAlias = x509.Certificate | x509.CertificateRevocationList
-_FIELDS = 6
+_FIELDS, _EXTENSIONS = 8, 0xA3
+"""Fields of a certificate without unique ids, and the tag of the last."""
 _WHOLE_BYTES = b"\0"
 """How many bits the BIT STRING of a signature leaves unused: none."""
 _ECDSA_WITH: dict[bytes, Digest] = {
@@ -83,16 +85,14 @@ class Certificate:
             self.serial = parsed.serial_number
             self.not_before = unix(parsed.not_valid_before_utc)
             self.not_after = unix(parsed.not_valid_after_utc)
-            extensions = parsed.extensions
+            self._signed = Signed(data, parsed, der.CONTEXT_0, _FIELDS)
+            found = self._signed.fields
+            _, _, self.issuer, _, self.subject, self.spki, *rest = found
+            plain = read_plain(rest[0]) if rest and rest[0][0] == _EXTENSIONS else None
+            said = plain or read(parsed.extensions)
         except FOREIGN_ERRORS as error:
             raise Malformed(NOT_5280) from error
-        self._keep(extensions)
-        self._signed = Signed(data, parsed, der.CONTEXT_0)
-        _, _, self.issuer, _, self.subject, self.spki, *_ = self._signed.fields
-        basic = self._understood(x509.BasicConstraints)
-        usage = self._understood(x509.KeyUsage)
-        self.is_ca = bool(basic and basic.ca) and (usage is None or usage.key_cert_sign)
-        self.path_length = basic.path_length if basic else None
+        self.is_ca, self.path_length, self.critical_unknown, self._private = said
 
     @classmethod
     def read(cls, data: bytes) -> "Certificate":
@@ -191,25 +191,10 @@ class Certificate:
         """
         return self._signed.is_by(issuer)
 
-    def _keep(self, extensions: x509.Extensions) -> None:
-        """Keep extensions: private ones by their ids, others by their classes."""
-        self._public: dict[type, x509.ExtensionType] = {}
-        self._private: dict[str, bytes] = {}
-        critical = []
-        for each in extensions:
-            value = each.value
-            # Exact: isinstance() of these classes is slow.
-            if type(value) is x509.UnrecognizedExtension:
-                oid = value.oid.dotted_string
-                self._private[oid] = value.value
-                if each.critical:
-                    critical.append(oid)
-            else:
-                self._public[type(value)] = value
-        self.critical_unknown = tuple(critical)
-
     def _understood(self, kind: type[E]) -> E | None:
-        return cast("E | None", self._public.get(kind))
+        with rfc5280():
+            found = [each.value for each in self._x509.extensions]
+        return next((each for each in found if isinstance(each, kind)), None)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Certificate) and other.der == self.der
@@ -228,15 +213,15 @@ class Signed:
         fields: the first fields of the body in DER, without the optional version.
     """
 
-    def __init__(self, encoding: bytes, parsed: Parsed, version: int) -> None:
+    def __init__(
+        self, encoding: bytes, parsed: Parsed, version: int, most: int
+    ) -> None:
+        """Cut the fields, `most` at the most, out of what `parsed` was read from."""
         body, outer, proof = der.sequence(encoding, 0, len(encoding))
         if encoding[proof[1] : proof[1] + 1] != _WHOLE_BYTES:
             raise Malformed(NOT_5280)
-        fields, start = [], body[1]
-        for _, _, end in (found := der.items(encoding, start, body[2], _FIELDS + 1)):
-            fields.append(encoding[start:end])
-            start = end
-        self.fields = fields[1:] if found and found[0][0] == version else fields
+        fields = der.encodings(encoding, body[1], body[2], most)
+        self.fields = fields[1:] if fields and fields[0][0] == version else fields
         self._body = encoding[der.content(encoding) : body[2]]
         self._algorithm = encoding[body[2] : outer[2]]
         self._signature = encoding[proof[1] + 1 : proof[2]]

@@ -9,8 +9,7 @@ made anew each time. A result is the same with and without memory.
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
-from typing import Generic, TypeVar, cast
+from typing import Generic, NamedTuple, TypeVar, cast
 
 from strongroom.core.rats.endorsements import Endorsements
 
@@ -21,8 +20,7 @@ FOREVER = 2**63
 _MAX_REMEMBERED = 4096
 
 
-@dataclass(frozen=True)
-class Verified(Generic[T]):
+class Verified(NamedTuple, Generic[T]):
     """A value that holds from `not_before` to `not_after`, Unix seconds, inclusive."""
 
     value: T
