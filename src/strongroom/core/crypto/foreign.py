@@ -55,7 +55,10 @@ _POINT_BYTES = {"P-256": 64, "P-384": 96}
 _MIN_RSA_BITS, _MAX_RSA_BITS = 2048, 8192
 
 
-_Key = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
+_AS_SPKI = (
+    serialization.Encoding.DER,
+    serialization.PublicFormat.SubjectPublicKeyInfo,
+)
 
 
 class ForeignKey:
@@ -65,14 +68,21 @@ class ForeignKey:
         curve: the curve ("P-256", ...), or "RSA".
     """
 
-    __slots__ = ("_ec", "_key", "_rsa", "_spki", "curve")
+    __slots__ = ("_ec", "_rsa", "_spki", "curve")
 
-    def __init__(self, key: _Key, curve: str, spki: bytes = b"") -> None:
-        """Take a key of `cryptography`'s, and its encoding where that is known."""
-        self._key, self.curve, self._spki = key, curve, spki
-        # Asked once: whether a key is of a class is a slow question in `cryptography`.
-        self._rsa = key if isinstance(key, rsa.RSAPublicKey) else None
-        self._ec = None if isinstance(key, rsa.RSAPublicKey) else key
+    def __init__(
+        self,
+        curve: str,
+        *,
+        ec_key: ec.EllipticCurvePublicKey | None = None,
+        rsa_key: rsa.RSAPublicKey | None = None,
+        spki: bytes = b"",
+    ) -> None:
+        """Take one key of `cryptography`'s, and its encoding where that is known.
+
+        Which it is, is told: isinstance() is slow for the classes of its keys.
+        """
+        self.curve, self._ec, self._rsa, self._spki = curve, ec_key, rsa_key, spki
 
     @classmethod
     def from_spki(cls, der: bytes) -> "ForeignKey":
@@ -117,7 +127,7 @@ class ForeignKey:
         except ValueError as error:
             raise Malformed(_NO_KEY) from error
         head = _SPKI_HEADS.get(curve)
-        return cls(key, curve, head + x_y if head else b"")
+        return cls(curve, ec_key=key, spki=head + x_y if head else b"")
 
     @classmethod
     def from_rsa(cls, modulus: int, exponent: int) -> "ForeignKey":
@@ -137,21 +147,19 @@ class ForeignKey:
         """Take a key of `cryptography`'s; for this package's own use."""
         if isinstance(key, rsa.RSAPublicKey):
             if _MIN_RSA_BITS <= key.key_size <= _MAX_RSA_BITS:
-                return cls(key, "RSA")
+                return cls("RSA", rsa_key=key)
         elif isinstance(key, ec.EllipticCurvePublicKey):
             for name, curve in _CURVES.items():
                 if isinstance(key.curve, type(curve)):
-                    return cls(key, name)
+                    return cls(name, ec_key=key)
         raise Malformed(_NO_KEY)
 
     @property
     def spki(self) -> bytes:
         """The SubjectPublicKeyInfo, in DER."""
         if not self._spki:
-            self._spki = self._key.public_bytes(
-                serialization.Encoding.DER,
-                serialization.PublicFormat.SubjectPublicKeyInfo,
-            )
+            key = self._ec or self._rsa
+            self._spki = b"" if key is None else key.public_bytes(*_AS_SPKI)
         return self._spki
 
     @property

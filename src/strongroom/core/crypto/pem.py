@@ -23,20 +23,25 @@ def read(text: bytes, label: bytes) -> list[bytes]:
     _, *pieces = text.split(_DASHES)
     blocks = [pieces[at : at + _PIECES] for at in range(0, len(pieces), _PIECES)]
     if not all(_is_block(each, label) for each in blocks):
-        message = f"PEM: blocks of {label.decode()} alone were expected"
-        raise Malformed(message)
+        raise _no_blocks(label)
     try:
         return [
             a2b_base64(body.translate(None, _SPACE), strict_mode=True)
             for _, body, *_ in blocks
         ]
     except Error as error:
+        if any(body.translate(None, _BODY) for _, body, *_ in blocks):
+            raise _no_blocks(label) from error
         message = "PEM: a block is not base64"
         raise Malformed(message) from error
 
 
+def _no_blocks(label: bytes) -> Malformed:
+    return Malformed(f"PEM: blocks of {label.decode()} alone were expected")
+
+
 def _is_block(pieces: list[bytes], label: bytes) -> bool:
-    """Whether these are BEGIN and END of the label, and a body of base64's letters."""
+    """Whether these are BEGIN and END of the label with a body between."""
     if len(pieces) != _PIECES:
         return False
     begin, body, end, _ = pieces
@@ -44,5 +49,4 @@ def _is_block(pieces: list[bytes], label: bytes) -> bool:
         begin.lstrip(b"-") == _BEGIN + label
         and end == _END + label
         and body[:1].isspace()
-        and not body.translate(None, _BODY)
     )
