@@ -2,7 +2,6 @@
 """Intel's documents and the PCK chain: verified once, remembered while they hold."""
 
 from dataclasses import dataclass
-from hashlib import sha256
 
 from strongroom.core.crypto.crl import RevocationList
 from strongroom.core.crypto.x509 import Certificate
@@ -126,7 +125,7 @@ def pck_of(kind: str, chain: bytes, trust: Trust, now: int) -> Pck:
             min(path.not_after, window[1]),
         )
 
-    return trust.once(("dcap.pck", kind, sha256(chain).digest()), now, make)
+    return trust.once(("dcap.pck", kind, chain), now, make)
 
 
 def _signed(
