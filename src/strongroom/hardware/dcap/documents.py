@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain
 from operator import attrgetter
 from typing import NamedTuple, TypeVar, cast
 
@@ -214,65 +213,64 @@ def _status(value: object) -> str:
 
 
 def _level(
-    value: Json, sgx: tuple[int, ...], tdx: tuple[int, ...], svn: int, date: int
+    value: Json,
+    sgx: tuple[int, ...],
+    tdx: tuple[int, ...],
+    svn: int,
+    times: dict[object, int],
 ) -> Level:
+    """Read what all levels have; `times` are those that have been read already."""
+    status, date = _status(value["tcbStatus"]), value["tcbDate"]
+    if date not in times:
+        times[date] = _time(date)
     advisories = tuple(_list(value.get("advisoryIDs", [])))
     if not set(map(type, advisories)) <= {str}:
         raise TypeError(advisories)
-    status = _status(value["tcbStatus"])
-    return Level(sgx, tdx, svn, status, date, cast("tuple[str, ...]", advisories))
+    texts = cast("tuple[str, ...]", advisories)
+    return Level(sgx, tdx, svn, status, times[date], texts)
 
 
 def _platform_levels(rows: object) -> list[Level]:
-    """Read levels of version 3: hundreds of numbers, so those are checked at once."""
+    """Read levels of version 3."""
     levels: list[Level] = []
-    components: list[tuple[int, ...]] = []
     times: dict[object, int] = {}
-    for row in _list(rows):
-        value = _map(row)
-        tcb, date = _map(value["tcb"]), value["tcbDate"]
-        sgx = _components(tcb["sgxtcbcomponents"])
-        tdx = _components(tcb["tdxtcbcomponents"]) if "tdxtcbcomponents" in tcb else ()
-        components += (sgx, tdx) if "tdxtcbcomponents" in tcb else (sgx,)
-        if date not in times:
-            times[date] = _time(date)
-        levels.append(_level(value, sgx, tdx, _int(tcb["pcesvn"]), times[date]))
-    _check_components(components)
+    for value in _maps(rows):
+        tcb = _map(value["tcb"])
+        sgx = _svns(tcb["sgxtcbcomponents"])
+        tdx = _svns(tcb["tdxtcbcomponents"]) if "tdxtcbcomponents" in tcb else ()
+        levels.append(_level(value, sgx, tdx, _int(tcb["pcesvn"]), times))
     return levels
 
 
-def _components(rows: object) -> tuple[int, ...]:
-    """Return what `_check_components` has yet to look at."""
-    return tuple([each["svn"] for each in cast("list[dict[str, int]]", _list(rows))])
-
-
-def _check_components(components: list[tuple[int, ...]]) -> None:
-    svns = tuple(chain.from_iterable(components))
-    if any(len(each) != 16 for each in components):  # noqa: PLR2004 - components
-        raise ValueError(components)
-    if not set(map(type, svns)) <= {int} or min(svns, default=0) < 0:
-        raise TypeError(components)
+def _svns(components: object) -> tuple[int, ...]:
+    """Read 16 numbers; a document has hundreds, so they are looked at together."""
+    rows = cast("list[dict[str, int]]", _list(components))
+    svns = tuple([each["svn"] for each in rows])
+    if len(svns) == 16 and set(map(type, svns)) == {int} and min(svns) >= 0:  # noqa: PLR2004 - components
+        return svns
+    raise ValueError([_int(each) for each in svns])
 
 
 def _old_platform_levels(rows: object) -> list[Level]:
     """Read levels of version 2."""
-    return [_old_platform_level(each) for each in _maps(rows)]
+    times: dict[object, int] = {}
+    return [_old_platform_level(each, times) for each in _maps(rows)]
 
 
-def _old_platform_level(value: Json) -> Level:
+def _old_platform_level(value: Json, times: dict[object, int]) -> Level:
     tcb = _map(value["tcb"])
     sgx = tuple(_int(tcb[f"sgxtcbcomp{n:02}svn"]) for n in range(1, 17))
-    return _level(value, sgx, (), _int(tcb["pcesvn"]), _time(value["tcbDate"]))
+    return _level(value, sgx, (), _int(tcb["pcesvn"]), times)
 
 
 def _module_levels(rows: object) -> tuple[Level, ...]:
     """Read levels of a module or an enclave, whose order counts as it is."""
-    return tuple([_module_level(each) for each in _maps(rows)])
+    times: dict[object, int] = {}
+    return tuple([_module_level(each, times) for each in _maps(rows)])
 
 
-def _module_level(value: Json) -> Level:
-    svn = _int(_map(value["tcb"])["isvsvn"])
-    return _level(value, (), (), svn, _time(value["tcbDate"]))
+def _module_level(value: Json, times: dict[object, int]) -> Level:
+    return _level(value, (), (), _int(_map(value["tcb"])["isvsvn"]), times)
 
 
 def _map(value: object) -> Json:
