@@ -23,7 +23,9 @@ def moment(seconds: int) -> datetime:
 
 
 def name(text: str) -> x509.Name:
-    """Return a name with a common name alone."""
+    """Return a name with a common name alone, or the one of RFC 4514."""
+    if "=" in text:
+        return x509.Name.from_rfc4514_string(text)
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
 
 
@@ -38,6 +40,7 @@ class Authority:
     not_before: int = NOW - DAY
     not_after: int = NOW + DAY
     critical: str = ""
+    critical_value: bytes = b"\x05\x00"
     extensions: dict[str, bytes] = field(default_factory=dict)
     key: ec.EllipticCurvePrivateKey = field(
         default_factory=lambda: ec.generate_private_key(ec.SECP256R1())
@@ -62,7 +65,7 @@ class Authority:
         if self.critical:
             oid = x509.ObjectIdentifier(self.critical)
             builder = builder.add_extension(
-                x509.UnrecognizedExtension(oid, b"\x05\x00"), critical=True
+                x509.UnrecognizedExtension(oid, self.critical_value), critical=True
             )
         for dotted, value in self.extensions.items():
             oid = x509.ObjectIdentifier(dotted)
@@ -78,8 +81,9 @@ class Authority:
         this_update: int = NOW - DAY,
         next_update: int = NOW + DAY,
         key: ec.EllipticCurvePrivateKey | None = None,
+        scope: x509.ExtensionType | None = None,
     ) -> RevocationList:
-        """Return this authority's revocation list."""
+        """Return this authority's revocation list, with a critical `scope`."""
         builder = (
             x509.CertificateRevocationListBuilder()
             .issuer_name(name(self.subject))
@@ -93,6 +97,8 @@ class Authority:
                 critical=False,
             )
         )
+        if scope is not None:
+            builder = builder.add_extension(scope, critical=True)
         for each in revoked:
             builder = builder.add_revoked_certificate(
                 x509.RevokedCertificateBuilder()

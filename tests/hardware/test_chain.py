@@ -5,6 +5,7 @@ from collections.abc import Callable
 from hashlib import sha256
 
 import pytest
+from cryptography import x509
 
 from strongroom.core.crypto.crl import RevocationList
 from strongroom.core.crypto.x509 import Certificate
@@ -70,6 +71,19 @@ def test_a_root_itself_is_a_path() -> None:
     assert path(ROOT, ()).certificates == (ROOT.certificate,)
 
 
+CHAIN = "tdx.chain.pck"
+ROOT_OF_A, OTHER_OF_A = Authority("CN=root,O=A Ltd"), Authority("CN=other,O=A Inc.")
+ROOT_OF_B = Authority("CN=root,O=B Ltd")
+MIDDLE_OF_A = Authority("CN=middle,O=A Ltd", ROOT_OF_A)
+LEAF_OF_A = Authority("CN=leaf,O=A Ltd", MIDDLE_OF_A, ca=False)
+ALTERED = Authority(
+    "middle",
+    Authority("root"),
+    key=MIDDLE.key,
+    extensions={"2.5.29.35": b"\x30\x16\x80\x14" + ROOT.certificate.key_ids[0]},
+)
+"""Not signed by `ROOT`, though it names `ROOT`'s key as its issuer's."""
+
 REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     "without its issuer": (lambda: path(pool=()), "tdx.chain.pck"),
     "under another root": (lambda: path(roots=(OTHER,)), "tdx.root.pck"),
@@ -77,7 +91,16 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
         lambda: path(roots=(OTHER,), pool=(MIDDLE, ROOT)),
         "tdx.root.pck",
     ),
-    "without any root": (lambda: path(roots=()), "tdx.chain.pck"),
+    "without any root": (lambda: path(roots=()), "tdx.missing_endorsement.root"),
+    "under another vendor's root": (
+        lambda: path(LEAF_OF_A, (MIDDLE_OF_A,), (ROOT_OF_B,)),
+        "tdx.root.pck",
+    ),
+    "with a link missing": (
+        lambda: path(LEAF_OF_A, (MIDDLE_OF_A,), (OTHER_OF_A,)),
+        "tdx.chain.pck",
+    ),
+    "altered since its root signed it": (lambda: path(pool=(ALTERED,)), CHAIN),
     "of itself": (lambda: path(Authority("alone"), ()), "tdx.root.pck"),
     "of a leaf": (
         lambda: path(Authority("leaf", LEAF), (LEAF, MIDDLE)),
@@ -95,6 +118,25 @@ def test_a_path_that_leads_to_no_trusted_root_is_refused(how: str) -> None:
 def test_a_namesake_that_did_not_sign_is_refused() -> None:
     forged = Authority("middle", OTHER)
     assert rule(lambda: path(pool=(forged,)), Untrusted) == "tdx.chain.pck"
+
+
+def test_an_issuer_may_be_certified_by_strangers_too() -> None:
+    stranger = Authority("stranger")
+    crossed = Authority("middle", stranger, key=MIDDLE.key)
+    for pool in ((crossed, MIDDLE), (stranger, crossed, MIDDLE)):
+        assert path(pool=pool) == path()
+    assert rule(lambda: path(pool=(crossed, stranger)), Untrusted) == "tdx.root.pck"
+
+
+def test_a_path_has_an_end() -> None:
+    above, pool = ROOT, list[Authority]()
+    for number in range(9):
+        above = Authority(f"CA {number}", above)
+        pool.append(above)
+    leaf = Authority("leaf", above, ca=False)
+    assert rule(lambda: path(leaf, tuple(pool)), Untrusted) == CHAIN
+    short = Authority("leaf", pool[6], ca=False)
+    assert path(short, tuple(pool)).leaf == short.certificate
 
 
 def test_an_issuer_must_be_a_ca_for_as_many_below_it() -> None:
@@ -118,6 +160,28 @@ def test_a_key_that_the_verifier_revoked_is_refused_wherever_it_stands(
 def test_a_critical_extension_that_nobody_understands_is_refused() -> None:
     leaf = Authority("leaf", MIDDLE, ca=False, critical="1.2.3.4")
     assert rule(lambda: path(leaf), Untrusted) == "tdx.chain.pck"
+
+
+@pytest.mark.parametrize(
+    ("extension", "value"),
+    [
+        ("2.5.29.30", "3007a0053003820161"),
+        ("2.5.29.36", "3003800100"),
+        ("2.5.29.54", "020100"),
+    ],
+    ids=["names", "policies", "any policy"],
+)
+def test_an_issuer_that_limits_what_is_below_it_is_not_understood(
+    extension: str, value: str
+) -> None:
+    middle = Authority(
+        "middle",
+        ROOT,
+        critical=extension,
+        critical_value=bytes.fromhex(value),
+        key=MIDDLE.key,
+    )
+    assert rule(lambda: path(pool=(middle,)), Untrusted) == CHAIN
 
 
 @pytest.mark.parametrize("now", [NOW - DAY - 1, NOW + DAY + 1])
@@ -165,6 +229,45 @@ def test_a_list_out_of_its_time_is_stale(late: bool) -> None:  # noqa: FBT001 - 
         ROOT.revocations(this_update=this, next_update=end),
     )
     assert rule(lambda: revocation(*lists), Stale) == "tdx.expired.pck_crl"
+
+
+def _point(**scope: object) -> x509.IssuingDistributionPoint:
+    """Return the scope of a list for one distribution point."""
+    url = [x509.UniformResourceIdentifier("http://crl.example/1")]
+    usual: dict[str, object] = {
+        "full_name": url,
+        "relative_name": None,
+        "only_contains_user_certs": False,
+        "only_contains_ca_certs": False,
+        "only_some_reasons": None,
+        "indirect_crl": False,
+        "only_contains_attribute_certs": False,
+    }
+    return x509.IssuingDistributionPoint(**{**usual, **scope})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [
+        x509.DeltaCRLIndicator(1),
+        x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b"\x05\x00"),
+        _point(only_some_reasons=frozenset([x509.ReasonFlags.key_compromise])),
+        _point(only_contains_attribute_certs=True),
+        _point(indirect_crl=True),
+    ],
+    ids=["delta", "unknown", "some reasons", "attributes", "indirect"],
+)
+def test_a_list_that_is_not_whole_is_malformed(scope: x509.ExtensionType) -> None:
+    with pytest.raises(Malformed, match="not whole"):
+        ROOT.revocations(scope=scope)
+
+
+def test_a_list_of_a_distribution_point_counts() -> None:
+    lists = (
+        MIDDLE.revocations(LEAF.certificate, scope=_point()),
+        ROOT.revocations(scope=_point(only_contains_ca_certs=True)),
+    )
+    assert rule(lambda: revocation(*lists), Untrusted) == "tdx.revoked.pck"
 
 
 @pytest.mark.parametrize("reader", [Certificate, RevocationList])

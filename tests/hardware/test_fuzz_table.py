@@ -30,6 +30,7 @@ THROUGH_OTHERS = {
     "strongroom.core.codec.foreign_cose:point_key": "foreign-key",
     "strongroom.core.rats.statement:Profile.decode": "platform-statement",
     "strongroom.hardware.dcap.documents:read_signed": "tcb-info",
+    "strongroom.hardware.tcg.measured_boot:read_event_log": "event-log",
     "strongroom.hardware.tpm2.collateral:read_certified": "x509-certificate",
 }
 """Parsers that another target calls with the bytes as they are."""

@@ -30,7 +30,7 @@ from strongroom.errors import Misconfigured, StrongroomError, error_from_value
 _FIRST_UID, _UIDS = 61_184, 4_000
 """Of the range that no account is made in, and services get for a while."""
 _END_S = 20.0
-_MOST_S = 120.0
+_MOST_S = 600.0
 _KEPT = ("PATH", "LANG", "LC_ALL")
 Child = subprocess.Popen[bytes]
 

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from strongroom.core.crypto.crl import RevocationList
-from strongroom.core.crypto.x509 import Certificate
+from strongroom.core.crypto.x509 import Certificate, Parts
 from strongroom.core.rats.hardware import Reason
 from strongroom.core.rats.trust import FOREVER, Trust
 from strongroom.errors import Malformed, Refused
 from strongroom.hardware.refusal import refuse
 
 _MAX_PATH = 8
+_ORGANISATION = "2.5.4.10"
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,8 @@ def verify_path(
     1. Each certificate is signed by the next, whose name it gives as its issuer.
     2. The last is a root: the same bytes as a trusted one, or signed by one.
     3. Every issuer is a CA that may have so many below it.
-    4. No certificate has a critical extension that nobody here understands.
+    4. No certificate has a critical extension that nobody here understands: limits of
+       names and policies are such.
     5. Every certificate is valid at `now`, the root too.
     6. None of the keys is one that the verifier has revoked itself.
 
@@ -65,7 +67,7 @@ def verify_path(
         now: Unix seconds.
 
     Raises:
-        Untrusted: `chain`, `root` or `revoked`.
+        Untrusted: `missing_endorsement` without any root; `chain`, `root`, `revoked`.
         Stale: `expired`.
     """
     path = _build(kind, what, leaf, pool, read_roots(trust))
@@ -263,14 +265,22 @@ def _build(
     pool: Sequence[Certificate],
     roots: Sequence[Certificate],
 ) -> list[Certificate]:
-    path = [leaf]
-    while path[-1] not in roots:
+    """Return the first way up to a root; one that ends elsewhere is gone back on.
+
+    An issuer may be certified by several: by one that is trusted and by others.
+    """
+    path, seen, ends = [leaf], [leaf], list[Certificate]()
+    while path and path[-1] not in roots:
         if len(path) > _MAX_PATH:
             raise _broken(kind, "chain", what, path[-1], "a path without end")
-        above = _issuer(path[-1], roots, ()) or _issuer(path[-1], pool, path)
+        above = _issuer(path[-1], roots, seen) or _issuer(path[-1], pool, seen)
         if above is None:
-            raise _no_issuer(kind, what, path[-1], pool, roots)
-        path.append(above)
+            ends.append(path.pop())
+        else:
+            seen.append(above)
+            path.append(above)
+    if not path:
+        raise _no_issuer(kind, what, ends[0], pool, roots)
     return path
 
 
@@ -292,13 +302,33 @@ def _no_issuer(
     pool: Sequence[Certificate],
     roots: Sequence[Certificate],
 ) -> Refused | Malformed:
+    """Return why nobody issued `top`: its root is not trusted, or the chain is broken.
+
+    Where a root of that name did not sign, an id of the root's key in the certificate
+    speaks for the root, if it signed itself; where nobody has that name, a root of the
+    same vendor speaks for a link that is missing.
+    """
+    if not roots:
+        return _broken(kind, "missing_endorsement", "root", top, "no root at all")
     if top.subject == top.issuer:
         return _broken(kind, "root", what, top, "a root of its own")
     named = [each for each in (*roots, *pool) if each.subject == top.issuer]
     if not named:
-        return _broken(kind, "chain", what, top, "nobody of its issuer's name")
-    reason: Reason = "root" if any(each in roots for each in named) else "chain"
+        vendors = {_vendor(each.subject_parts) for each in roots}
+        reason: Reason = "chain" if _vendor(top.issuer_parts) in vendors else "root"
+        return _broken(kind, reason, what, top, "nobody of its issuer's name")
+    _, key_id = top.key_ids
+    mine = [each for each in named if each in roots]
+    meant = [each for each in mine if key_id and each.key_ids[0] == key_id]
+    altered = any(each.is_signed_by(each) for each in meant)
+    reason = "root" if mine and not altered else "chain"
     return _broken(kind, reason, what, top, "a namesake that did not sign it")
+
+
+def _vendor(name: Parts) -> str:
+    """Return the first word of the organisation in a name, or ""."""
+    found = next((text for oid, text in name if oid == _ORGANISATION), "")
+    return found.partition(" ")[0].casefold()
 
 
 def _broken(

@@ -49,8 +49,13 @@ def test_one_or_many_certificates() -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [LIST, pem("X509 CRL", LIST), LIST.hex().encode()],
-    ids=["der", "pem", "hex"],
+    [
+        LIST,
+        pem("X509 CRL", LIST),
+        LIST.hex().encode(),
+        LIST.hex().upper().encode() + b"\r\n",
+    ],
+    ids=["der", "pem", "hex", "a line of hex"],
 )
 def test_a_revocation_list_in_every_form(data: bytes) -> None:
     found = RevocationList.read(data)

@@ -80,6 +80,16 @@ def test_a_missing_endorsement_is_named(kind: str, role: str) -> None:
 
 
 @each_kind
+@pytest.mark.parametrize("role", ["pck_crl", "root_ca_crl"])
+def test_a_damaged_list_is_named(kind: str, role: str) -> None:
+    made = world(kind)
+    had = made.endorsements()
+    cut = {**had.collateral, role: (had.collateral[role][0][:-1],)}
+    damaged = Endorsements(had.roots, (), cut)
+    assert rule(made, damaged) == f"{made.tee}.format.{role}"
+
+
+@each_kind
 def test_roots_of_others_revoked_keys_and_other_families_are_refused(
     kind: str,
 ) -> None:
@@ -135,9 +145,23 @@ def test_no_changed_byte_of_a_quote_is_believed(kind: str) -> None:
 def test_a_quote_that_is_cut_or_grown_is_malformed(kind: str) -> None:
     made = world(kind)
     trust, quote = Trust(made.endorsements()), made.quote()
-    for data in (*(quote[:n] for n in range(0, len(quote), 37)), quote + b"\0"):
+    cut = [quote[:n] for n in range(0, len(quote), 37)]
+    for data in (*cut, quote + b"\1", quote + bytes(70) + b"\1"):
         with pytest.raises(Malformed):
             verify_hardware(HardwareEvidence(made.tee, {"quote": data}), trust, now=NOW)
+
+
+@each_kind
+def test_zeros_after_a_quote_say_nothing(kind: str) -> None:
+    made = world(kind)
+    trust, quote = Trust(made.endorsements()), made.quote()
+    first, *others = [
+        verify_hardware(
+            HardwareEvidence(made.tee, {"quote": quote + bytes(n)}), trust, now=NOW
+        )
+        for n in (0, 1, 70, 3065)
+    ]
+    assert others == [first] * 3
 
 
 @each_kind

@@ -24,6 +24,7 @@ from tests.hardware.hygon_csv.forge import (
 
 NOW = 1_750_000_000
 EXTENDED = VALID.but(version=2)
+_HSK_X_AT = 68
 
 
 def run(forge: Forge) -> HardwareClaims:
@@ -141,6 +142,12 @@ def test_the_chip_is_found_among_others() -> None:
 )
 def test_what_does_not_hold_is_refused(forge: Forge, expected: str) -> None:
     assert rule(forge) == f"hygon-csv.{expected}"
+
+
+def test_an_altered_hsk_breaks_the_chain_and_is_no_question_of_the_root() -> None:
+    document = bytearray(VALID.hsk_cek())
+    document[_HSK_X_AT] ^= 1
+    assert rule(VALID.but(trusted=(bytes(document),))) == "hygon-csv.chain.cek"
 
 
 def test_an_hsk_is_no_root() -> None:

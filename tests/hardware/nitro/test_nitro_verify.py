@@ -208,7 +208,7 @@ def test_a_root_of_the_same_name_is_not_the_root() -> None:
     forge = ENCLAVE.with_(roots=(OTHER_ROOT.certificate(OTHER_ROOT),))
 
     assert rule(forge) == "nitro.root.document"
-    assert rule(ENCLAVE.with_(roots=())) == "nitro.root.document"
+    assert rule(ENCLAVE.with_(roots=())) == "nitro.missing_endorsement.root"
 
 
 def test_a_chain_with_a_link_missing_is_refused() -> None:

@@ -7,6 +7,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from strongroom.core.crypto.x509 import Certificate
 from strongroom.core.rats import Endorsements, HardwareClaims, Trust
 from strongroom.errors import Malformed, Refused, Stale, StrongroomError
 from strongroom.hardware.sev_snp.verify import verify
@@ -135,6 +136,8 @@ def test_every_other_length_is_refused() -> None:
         {"version": 3, "cpuid": bytes((0x19, 1, 1)), "vectors": (1, 0)},
         {"algorithm": 2},
         {"vmpl": 4},
+        {"flags": 1 << 5},
+        {"flags": 1 << 31},
         {"patch": {0x4C: b"\1"}},
         {"patch": {0x19F: b"\1"}},
         {"patch": {0x208: b"\1"}},
@@ -186,6 +189,15 @@ def test_a_root_of_the_same_name_is_not_the_root() -> None:
     forge = MILAN.with_(roots=(OTHER_ROOT.certificate(OTHER_ROOT),))
 
     assert rule(forge) == "sev-snp.root.vcek"
+
+
+def test_a_root_that_was_altered_is_not_the_root() -> None:
+    whole = Certificate.read(ARK.certificate(ARK)).der
+    altered = whole[:-1] + bytes((whole[-1] ^ 1,))
+
+    assert rule(MILAN.with_(roots=(altered,))) == "sev-snp.root.vcek"
+    below = run(MILAN.with_(roots=(ASK.certificate(ARK),)))
+    assert below.device == CHIP
 
 
 def test_a_chain_without_its_middle_is_refused() -> None:
@@ -291,7 +303,7 @@ def test_a_host_may_bring_the_certificates_but_not_the_root() -> None:
     assert run(forge).device == CHIP
     stranger = OTHER_ROOT.certificate(OTHER_ROOT)
     assert rule(forge.with_(roots=(stranger,))) == "sev-snp.root.vcek"
-    assert rule(forge.with_(roots=())).startswith("sev-snp.chain")
+    assert rule(forge.with_(roots=())) == "sev-snp.missing_endorsement.root"
 
 
 def test_a_table_beside_endorsements_changes_nothing() -> None:

@@ -269,13 +269,13 @@ class Log:
         return head + measured + pack("<I", len(event.data)) + event.data
 
     def registers(self, algorithm: str = "sha256") -> dict[int, bytes]:
-        """Return what a TPM's registers 0 to 15 hold after these events."""
+        """Return what registers 0 to 15, and others with events, hold after them."""
         zero = bytes(len(digest(algorithm, b"")))
         values = dict.fromkeys(range(16), zero)
         values[0] = zero[:-1] + bytes([self.locality or 0])
         for event in self.events:
             if event.kind != NO_ACTION:
-                extended = values[event.register] + event.digest(algorithm)
+                extended = values.get(event.register, zero) + event.digest(algorithm)
                 values[event.register] = digest(algorithm, extended)
         return values
 

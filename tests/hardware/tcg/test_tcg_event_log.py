@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Logs of measured boot: their three forms, and what they lead to."""
 
+from collections.abc import Callable
 from struct import pack
 
 import pytest
 
 from strongroom.errors import Malformed
 from strongroom.hardware.tcg.algorithms import Algorithm
-from strongroom.hardware.tcg.event_log import EventLog, parse_event_log, rtmr
+from strongroom.hardware.tcg.event_log import EventLog, parse_event_log, pcr, rtmr
 from tests.hardware.tcg.forge import (
     ACTION,
     BOOT,
+    IPL,
     NO_ACTION,
     SEPARATOR,
     Event,
@@ -201,3 +203,58 @@ def test_a_log_is_no_longer_than_anyones_boot() -> None:
         read(LOG.legacy() + sha1_event(1, ACTION, b"") * 20_000)
     with pytest.raises(Malformed):
         read(bytes(17 << 20))
+
+
+VARIABLE, GPT, EFI_ACTION, APPLICATION = 0x80000001, 0x80000006, 0x80000007, 0x80000003
+NAME = "SecureBoot".encode("utf-16-le")
+SECURE = bytes(16) + pack("<QQ", len("SecureBoot"), 1) + NAME + b"\1"
+
+
+def said(event: Event, name: Callable[[int], str | None] = pcr) -> str:
+    log = read(LOG.with_(events=(*LOG.events, event)).agile())
+    return log.contradiction("sha384", name)
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"),
+    [(VARIABLE, SECURE), (GPT, b"disk"), (EFI_ACTION, b"Exit"), (SEPARATOR, bytes(4))],
+)
+def test_data_that_were_not_measured_contradict_their_digest(
+    kind: int, data: bytes
+) -> None:
+    assert not said(Event(7, kind, data))
+    told = Event(7, kind, data[:-1] + b"!", data)
+    assert said(told).startswith("EV_")
+
+
+def test_a_separator_may_say_what_failed() -> None:
+    assert not said(Event(0, SEPARATOR, b"no dice", b"\1\0\0\0"))
+    assert said(Event(0, EFI_ACTION, b"no dice", b"\1\0\0\0"))
+
+
+def test_of_other_types_the_data_need_not_be_what_was_measured() -> None:
+    assert not said(Event(4, APPLICATION, b"where it lay", b"an image"))
+    assert not said(Event(9, IPL, b"/initrd", b"a file"))
+
+
+@pytest.mark.parametrize(
+    "text", [b"grub_cmd: linux /vmlinuz", b"kernel_cmdline: /vmlinuz root=/dev/sda1"]
+)
+def test_what_grub_did_is_what_was_measured(text: bytes) -> None:
+    measured = text.partition(b": ")[2]
+    assert not said(Event(8, IPL, text + b"\0", measured))
+    assert said(Event(8, IPL, text + b" init=/bin/sh\0", measured)).startswith("EV_IPL")
+
+
+@pytest.mark.parametrize("index", [32, 0xFFFFFFFF])
+def test_an_event_of_a_register_that_no_tpm_has(index: int) -> None:
+    assert said(Event(index, ACTION, b"x")).endswith(f"register {index}")
+    assert not said(Event(index, NO_ACTION, b"x"))
+    assert not said(Event(31, ACTION, b"x"))
+
+
+@pytest.mark.parametrize("index", [0, 5])
+def test_an_event_of_a_register_that_no_td_has(index: int) -> None:
+    events = (Event(1, ACTION, b"x"), Event(index, ACTION, b"x"))
+    log = read(LOG.with_(events=events).agile())
+    assert log.contradiction("sha384", rtmr).endswith(f"register {index}")

@@ -26,10 +26,14 @@ class Event:
     payload: bytes = b""
     kind: int = RUNTIME
     digest: bytes | None = None
+    version: int = 1
 
     def measured(self) -> bytes:
         if self.digest is not None:
             return self.digest
+        if self.version > 1:
+            told = f'"name":"{self.name}","payload":"{self.payload.hex()}"'
+            return sha384(f'{{{told},"type":{self.kind}}}'.encode()).digest()
         head = self.kind.to_bytes(4, "little")
         return sha384(b":".join((head, self.name.encode(), self.payload))).digest()
 
@@ -40,6 +44,7 @@ class Event:
             "digest": self.measured().hex(),
             "event": self.name,
             "event_payload": self.payload.hex(),
+            **({"version": self.version} if self.version > 1 else {}),
         }
 
 

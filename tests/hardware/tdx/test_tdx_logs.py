@@ -3,6 +3,8 @@
 
 import json
 from dataclasses import replace
+from hashlib import sha384
+from struct import pack
 
 import pytest
 
@@ -10,6 +12,7 @@ from strongroom.core.rats import HardwareClaims
 from strongroom.errors import Refused
 from strongroom.hardware.tdx.verify import verify
 from tests.hardware.pki import NOW
+from tests.hardware.tcg.forge import Event as Boot
 from tests.hardware.tdx.forge import (
     BOOTED,
     CCEL,
@@ -17,6 +20,7 @@ from tests.hardware.tdx.forge import (
     RUN,
     Event,
     Forge,
+    boot_registers,
     run_registers,
     runtime_log,
 )
@@ -53,6 +57,44 @@ def test_a_log_of_the_guest_leads_to_the_registers() -> None:
         ("rt_mr3", True),
     ]
     assert claims.events[1].text == f"app-id {'00' * 20}"
+
+
+NEW = (RUN[0], *(replace(each, version=2) for each in RUN[1:]))
+
+
+@pytest.mark.parametrize("events", [RUN, NEW], ids=["version 1", "version 2"])
+def test_a_digest_that_can_be_worked_out_may_be_left_out(
+    events: tuple[Event, ...],
+) -> None:
+    whole = run(RAN.with_(rtmrs=run_registers(events), **ran_parts(events)))
+    for shorter in ({"digest": ""}, {"digest": None}):
+        rows = [each.row() for each in events]
+        rows[1:] = [{**each, **shorter} for each in rows[1:]]
+        rows = [{k: v for k, v in each.items() if v is not None} for each in rows]
+        log = json.dumps(rows).encode()
+        forge = RAN.with_(rtmrs=run_registers(events), parts={"runtime_event_log": log})
+        assert run(forge).events == whole.events
+
+
+def ran_parts(events: tuple[Event, ...]) -> dict[str, object]:
+    return {"parts": {"runtime_event_log": runtime_log(events)}}
+
+
+@pytest.mark.parametrize("kind", [4, 0x80000001, 0x80000007])
+def test_data_of_the_firmware_are_what_was_measured_or_left_out(kind: int) -> None:
+    digest = sha384(b"data").digest()
+    for payload in (b"data", b""):
+        events = (Event(0, "", payload, kind=kind, digest=digest),)
+        forge = RAN.with_(rtmrs=run_registers(events), **ran_parts(events))
+        assert run(forge).events[0].digest == digest
+    told = (Event(0, "", b"told", kind=kind, digest=digest),)
+    forge = RAN.with_(rtmrs=run_registers(told), **ran_parts(told))
+    assert rule(forge) == "tdx.event_log.runtime_log"
+
+
+def test_a_digest_of_another_version_is_refused() -> None:
+    told = replace(NEW[1], digest=RUN[1].measured())
+    assert rule(ran(runtime_log((RUN[0], told)))) == "tdx.event_log.runtime_log"
 
 
 def test_without_a_log_nothing_is_said_of_registers() -> None:
@@ -110,6 +152,10 @@ def test_a_short_digest_is_filled_up() -> None:
         {"digest": "no"},
         {"event": 1},
         {"event_payload": None},
+        {"digest": ""},
+        {"version": 3, "event_type": 0x08000001},
+        {"version": True, "event_type": 0x08000001},
+        {"version": [], "event_type": 0x08000001},
     ],
     ids=str,
 )
@@ -147,3 +193,50 @@ def test_both_logs_must_lead_to_the_registers() -> None:
 def test_a_cut_log_of_the_boot_is_refused(cut: int) -> None:
     forge = BOOTED.with_(parts={"event_log": CCEL.agile()[:-cut]})
     assert rule(forge) == "tdx.event_log.log"
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [Boot(1, 4, b"\0\0\0\2", bytes(4)), Boot(0, 5, b"x"), Boot(9, 5, b"x")],
+    ids=["data", "no register", "another"],
+)
+def test_a_log_that_contradicts_itself_is_refused(odd: Boot) -> None:
+    log = CCEL.with_(events=(*CCEL.events, odd))
+    led = boot_registers(log) if odd.register in range(1, 5) else boot_registers()
+    forge = BOOTED.with_(rtmrs=led, parts={"event_log": log.agile()})
+    assert rule(forge) == "tdx.event_log.data"
+
+
+def table(
+    head: bytes = b"CCEL", kind: int = 2, room: int = 1 << 18, more: bytes = b""
+) -> bytes:
+    """Return the ACPI table that points to a log."""
+    size = 56 + len(more)
+    said = pack("<4sIBB26xBBHQQ", head, size, 1, 0, kind, 0, 0, room, 1 << 32) + more
+    return said[:9] + bytes([-sum(said) & 0xFF]) + said[10:]
+
+
+def pointed(acpi: bytes) -> Forge:
+    return BOOTED.with_(parts={**BOOTED.parts, "event_log_acpi_table": acpi})
+
+
+def test_the_table_that_points_to_the_log_belongs_to_it() -> None:
+    assert run(pointed(table())).events == run(BOOTED).events
+    assert run(pointed(table(room=len(CCEL.agile())))).events
+
+
+@pytest.mark.parametrize(
+    "acpi",
+    [
+        b"",
+        table()[:-1],
+        table(more=b"\0"),
+        table(head=b"TPM2"),
+        table(kind=1),
+        table(room=len(CCEL.agile()) - 1),
+        table()[:-1] + b"\1",
+    ],
+    ids=["nothing", "cut", "longer", "another", "SEV", "no room", "checksum"],
+)
+def test_a_table_that_does_not_fit_is_refused(acpi: bytes) -> None:
+    assert rule(pointed(acpi)) == "tdx.event_log.log"

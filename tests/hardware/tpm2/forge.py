@@ -25,6 +25,21 @@ def authority(subject: str, issuer: str = "") -> Authority:
     return Authority(subject, authority(issuer) if issuer else None)
 
 
+def key_usage(signs: bool) -> x509.KeyUsage:  # noqa: FBT001 - the one thing it says
+    """Return the usage of a key that signs, or that agrees on others alone."""
+    return x509.KeyUsage(
+        digital_signature=signs,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=not signs,
+        key_cert_sign=False,
+        crl_sign=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
 @dataclass(frozen=True)
 class Maker:
     """Who certifies an attestation key, and how."""
@@ -32,6 +47,7 @@ class Maker:
     usages: tuple[str, ...] = (AIK,)
     not_after: int = NOW + 1000
     ca: bool = False
+    signs: bool | None = None
 
     def certify(self, ak: Ak) -> x509.Certificate:
         issuer = authority("TPM CA", "TPM root")
@@ -48,6 +64,8 @@ class Maker:
         if self.usages:
             usages = [x509.ObjectIdentifier(each) for each in self.usages]
             builder = builder.add_extension(x509.ExtendedKeyUsage(usages), False)
+        if self.signs is not None:
+            builder = builder.add_extension(key_usage(self.signs), critical=True)
         return builder.sign(issuer.key, hashes.SHA256())
 
     def chain(self, ak: Ak) -> bytes:

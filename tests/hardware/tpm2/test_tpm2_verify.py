@@ -3,6 +3,7 @@
 
 import json
 from collections.abc import Callable
+from struct import pack
 
 import pytest
 
@@ -22,6 +23,7 @@ from tests.hardware.tcg.forge import (
     tpm2b,
 )
 from tests.hardware.tpm2.forge import (
+    AIK,
     EK,
     NOW,
     Forge,
@@ -131,6 +133,11 @@ def test_what_vouches_for_the_key_is_a_field() -> None:
     assert run(certified()).fields["ak_certificate_subject"] == "CN=an attestation key"
 
 
+@pytest.mark.parametrize("usages", [(), (AIK,), (EK,)], ids=["any", "AIK", "EK"])
+def test_a_certified_key_may_say_that_it_signs(usages: tuple[str, ...]) -> None:
+    assert run(certified(Maker(usages=usages, signs=True))).bound == NONCE
+
+
 @pytest.mark.parametrize("usages", [(), ("2.23.133.8.3",), ("2.23.133.8.3", EK)])
 def test_a_certified_key_leads_to_a_root(usages: tuple[str, ...]) -> None:
     assert run(certified(Maker(usages=usages))).bound == NONCE
@@ -158,9 +165,11 @@ def test_a_key_without_anyone_vouching_is_refused() -> None:
         RESTRICTED_SIGNER & ~(1 << 16),
         RESTRICTED_SIGNER & ~(1 << 18),
         RESTRICTED_SIGNER & ~(1 << 1),
+        RESTRICTED_SIGNER & ~(1 << 4),
+        RESTRICTED_SIGNER & ~(1 << 5),
         RESTRICTED_SIGNER | 1 << 17,
     ],
-    ids=["unrestricted", "no signer", "movable", "decrypts"],
+    ids=["unrestricted", "no signer", "movable", "moves", "derived", "decrypts"],
 )
 def test_a_key_that_could_sign_anything_is_no_attestation_key(attributes: int) -> None:
     ak = Ak(attributes=attributes)
@@ -172,10 +181,12 @@ def test_a_key_that_could_sign_anything_is_no_attestation_key(attributes: int) -
     ("maker", "expected"),
     [
         (Maker(usages=(EK,)), "chain.ak_usage"),
+        (Maker(signs=False), "chain.ak_usage"),
+        (Maker(usages=("1.3.6.1.5.5.7.3.1",), signs=True), "chain.ak_usage"),
         (Maker(not_after=NOW - 1), "expired.ak"),
         (Maker(ca=True), "missing_endorsement.ak"),
     ],
-    ids=["other usage", "expired", "a CA"],
+    ids=["an EK", "no signatures", "a server", "expired", "a CA"],
 )
 def test_a_certificate_that_does_not_certify_the_key_is_refused(
     maker: Maker, expected: str
@@ -344,6 +355,16 @@ def test_a_log_that_leads_elsewhere_is_refused(log: Log) -> None:
     assert rule(forge).startswith("event_log.pcr-")
 
 
+def test_a_damaged_log_is_refused_as_the_log_that_it_is() -> None:
+    whole = Log().agile()
+    of_sha1_alone = pack("<IIIH20sI", 4, ACTION, 1, 0x0004, bytes(20), 0)
+    for log in (b"", whole[:-1], whole + b"\x01", whole + of_sha1_alone):
+        with pytest.raises(Malformed) as refusal:
+            run(PLAIN.with_(parts={"event_log": log}))
+        (finding,) = refusal.value.findings
+        assert finding.rule == "tpm2.event_log.format"
+
+
 def test_a_log_of_another_bank_is_refused() -> None:
     assert (
         rule(PLAIN.with_(parts={"event_log": QUOTE.log.legacy()})) == "event_log.bank"
@@ -374,14 +395,33 @@ def test_registers_of_the_operating_system_go_on_after_the_log() -> None:
     assert any("PCR 11" in each for each in claims.not_proven)
 
 
+def test_an_event_of_a_register_that_was_never_extended_is_refused() -> None:
+    log = Log(events=(*Log().events, Event(11, ACTION, b"a"), Event(23, ACTION, b"b")))
+    selected = (("sha256", (*range(16), 23)),)
+    quote = QUOTE.with_(log=log, selections=selected)
+    reset = {23: bytes(32)}
+
+    assert run(Forge(quote.with_(values={"sha256": reset}))).events
+    never = {"sha256": {11: bytes(32), **reset}}
+    assert rule(Forge(quote.with_(values=never))) == "event_log.pcr-11"
+
+
 def test_altered_data_of_an_event_are_no_claim() -> None:
-    renamed = Event(8, 13, b"grub_cmd: harmless\0", b"linux /vmlinuz")
-    events = (*Log().events[:-2], renamed, Log().events[-1])
+    renamed = Event(9, 13, b"/harmless\0", b"a kernel")
+    events = (*Log().events[:-1], renamed)
     claims = run(PLAIN.with_(parts={"event_log": Log(events=events).agile()}))
 
-    altered = [each for each in claims.events if each.text == "grub_cmd: harmless"]
+    altered = [each for each in claims.events if each.text == "/harmless"]
     assert [each.rehashed for each in altered] == [False]
     assert claims == run(PLAIN)
+
+
+def test_altered_data_that_must_be_what_was_measured_are_refused() -> None:
+    told = Event(8, 13, b"grub_cmd: harmless\0", b"linux /vmlinuz")
+    events = (*Log().events[:-2], told, Log().events[-1])
+    assert rule(PLAIN.with_(parts={"event_log": Log(events=events).agile()})) == (
+        "event_log.data"
+    )
 
 
 def test_the_locality_of_the_startup_begins_pcr_0() -> None:

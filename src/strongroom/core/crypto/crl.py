@@ -23,7 +23,7 @@ _FIELDS, _SHORT = 3, 0x80
 
 
 class RevocationList:
-    """A certificate revocation list (RFC 5280 section 5).
+    """A whole certificate revocation list (RFC 5280 section 5), no part of one.
 
     Attributes:
         der: its encoding.
@@ -45,6 +45,7 @@ class RevocationList:
         self.next_update = unix(upper) if upper else None
         self._signed = Signed(data, parsed, der.INTEGER, _FIELDS)
         self.issuer = self._signed.fields[1]
+        self._require_whole()
 
     @classmethod
     def read(cls, data: bytes) -> "RevocationList":
@@ -59,12 +60,41 @@ class RevocationList:
                 message = f"one revocation list wanted, {len(found)} found"
                 raise Malformed(message)
             return cls(found[0])
-        if data[:2].lower() == b"30" and len(data) % 2 == 0:
+        if data[:2].lower() == b"30":
             try:
                 return cls(bytes.fromhex(data.decode("ascii")))
             except ValueError:
                 pass
         return cls(data)
+
+    def _require_whole(self) -> None:
+        """Refuse a list that tells of a part of what its issuer revoked.
+
+        Such are deltas, lists for some reasons, of attribute certificates or for other
+        issuers, and those with a critical extension that nobody here understands
+        (RFC 5280 section 5.2). One of a distribution point is whole for that point.
+        """
+        try:
+            extensions = list(self._crl.extensions)
+        except (ValueError, TypeError, x509.DuplicateExtension) as error:
+            message = "a revocation list with extensions that are not of RFC 5280"
+            raise Malformed(message) from error
+        for each in extensions:
+            scope = each.value
+            # Exact: isinstance() is slow for these classes.
+            if type(scope) is x509.IssuingDistributionPoint:
+                part = (
+                    scope.only_some_reasons
+                    or scope.only_contains_attribute_certs
+                    or scope.indirect_crl
+                )
+            else:
+                part = each.critical or type(scope) is x509.DeltaCRLIndicator
+            if part:
+                message = (
+                    f"a revocation list with {each.oid.dotted_string} is not whole"
+                )
+                raise Malformed(message)
 
     def is_signed_by(self, issuer: Certificate) -> bool:
         """Whether `issuer` is who it names, and its signature the issuer's."""

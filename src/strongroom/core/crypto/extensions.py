@@ -45,6 +45,13 @@ _LISTS = [
 ]
 """How distribution points of one URL begin that is so many bytes long."""
 
+_NOT_PROCESSED = (
+    x509.UnrecognizedExtension,
+    x509.NameConstraints,
+    x509.PolicyConstraints,
+    x509.InhibitAnyPolicy,
+)
+
 
 class Extensions(NamedTuple):
     """What they say.
@@ -53,6 +60,7 @@ class Extensions(NamedTuple):
         is_ca: whether the key may sign other certificates.
         path_length: how many certificates may stand between it and a leaf, or None.
         critical_unknown: object ids of critical ones that nothing here understands.
+            Limits of names and policies are among them: RFC 5280 has them processed.
         private: those that `cryptography` does not know, by their object ids.
     """
 
@@ -69,11 +77,10 @@ def read(parsed: x509.Extensions) -> Extensions:
     critical = []
     for each in parsed:
         value = each.value
+        if each.critical and isinstance(value, _NOT_PROCESSED):
+            critical.append(each.oid.dotted_string)
         if isinstance(value, x509.UnrecognizedExtension):
-            oid = value.oid.dotted_string
-            private[oid] = value.value
-            if each.critical:
-                critical.append(oid)
+            private[value.oid.dotted_string] = value.value
         elif isinstance(value, x509.BasicConstraints):
             basic = value
         elif isinstance(value, x509.KeyUsage):

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding
 from strongroom.core.crypto import der, pem
 from strongroom.core.crypto.extensions import read, read_plain
 from strongroom.core.crypto.foreign import Digest, ForeignKey, ForeignSm2Key
+from strongroom.core.crypto.null_parameters import without_null
 from strongroom.errors import Malformed
 
 E = TypeVar("E", bound=x509.ExtensionType)
@@ -71,7 +72,7 @@ class Certificate:
         is_ca: whether it may sign other certificates.
         path_length: how many certificates may stand between it and a leaf, or None.
         critical_unknown: object ids of critical extensions that nothing here
-            understands.
+            understands: limits of names and policies are among them.
     """
 
     def __init__(self, data: bytes) -> None:
@@ -81,7 +82,7 @@ class Certificate:
         self.der = data
         self._key: ForeignKey | None = None
         try:
-            parsed = self._x509 = x509.load_der_x509_certificate(data)
+            parsed = self._x509 = x509.load_der_x509_certificate(without_null(data))
             self.serial = parsed.serial_number
             self.not_before = unix(parsed.not_valid_before_utc)
             self.not_after = unix(parsed.not_valid_after_utc)
@@ -155,6 +156,19 @@ class Certificate:
     def issuer_parts(self) -> Parts:
         """The parts of the issuer's name, in no order."""
         return parts(self._x509, "issuer")
+
+    @cached_property
+    def signs(self) -> bool | None:
+        """Whether its key is to sign data; None where it does not say."""
+        usage = self._understood(x509.KeyUsage)
+        return None if usage is None else usage.digital_signature
+
+    @cached_property
+    def key_ids(self) -> tuple[bytes, bytes]:
+        """The ids of its key and of its issuer's; b"" where it does not say."""
+        own = self._understood(x509.SubjectKeyIdentifier)
+        issuer = self._understood(x509.AuthorityKeyIdentifier)
+        return own.digest if own else b"", (issuer and issuer.key_identifier) or b""
 
     @cached_property
     def crl_urls(self) -> tuple[str, ...]:

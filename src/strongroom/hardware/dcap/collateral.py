@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from strongroom.core.crypto.crl import RevocationList
 from strongroom.core.crypto.x509 import Certificate
 from strongroom.core.rats import Trust, Verified
+from strongroom.errors import Malformed
 from strongroom.hardware.chain import (
     check_revocation,
     read_chain,
@@ -19,6 +20,7 @@ from strongroom.hardware.dcap.documents import (
     read_signed,
 )
 from strongroom.hardware.dcap.pck import PckTcb
+from strongroom.hardware.dcap.quote import QuoteSignature
 from strongroom.hardware.refusal import one_document, refuse
 
 _PLATFORM = b"Platform"
@@ -27,6 +29,9 @@ _SIGNER = b"SGX TCB Signing"
 
 _ISSUED = 2
 """A path of fewer certificates has nobody who issued the first."""
+
+_CHAIN = "pck_certificate_chain"
+"""The PCK certificate and its CAs, for a quote that has none of them inside."""
 
 _ROOT_LIST = "root_ca_crl"
 _LISTS = ("pck_crl", _ROOT_LIST)
@@ -86,26 +91,23 @@ def documents(kind: str, tee: str, trust: Trust, now: int) -> Documents:
     return trust.once(("dcap.documents", kind, tee), now, make)
 
 
-def pck_of(kind: str, chain: bytes, trust: Trust, now: int) -> Pck:
+def pck_of(kind: str, signature: QuoteSignature, trust: Trust, now: int) -> Pck:
     """Return the PCK certificate of a quote, once its chain leads to a root.
+
+    A quote with an encrypted PPID in the place of the chain (certification data of
+    types 1 to 3) needs an endorsement `pck_certificate_chain`.
 
     Raises:
         Untrusted: `missing_endorsement` without a chain; `chain`, `root`, `revoked`.
         Stale: `expired`.
         Malformed: something in it is not a certificate.
     """
-    if not chain:
-        raise refuse(
-            kind,
-            "missing_endorsement",
-            "pck",
-            expected="a quote with its PCK certificate chain (type 5)",
-            got="one without",
-            remedy="Have the platform's quote provider put the chain into quotes.",
-        )
+    chain = signature.chain
+    endorsed = () if chain else _endorsed(kind, signature, trust)
+    key = chain or endorsed[0].der
 
     def make() -> "Verified[Pck]":
-        leaf, *pool = read_chain(trust, chain.rstrip(b"\0"))
+        leaf, *pool = endorsed or read_chain(trust, chain.rstrip(b"\0"))
         path = verify_path(kind, "pck", leaf, pool, trust, now)
         if len(path.certificates) < _ISSUED:
             raise refuse(
@@ -125,7 +127,37 @@ def pck_of(kind: str, chain: bytes, trust: Trust, now: int) -> Pck:
             min(path.not_after, window[1]),
         )
 
-    return trust.once(("dcap.pck", kind, chain), now, make)
+    return trust.once(("dcap.pck", kind, bool(chain), key), now, make)
+
+
+def _endorsed(
+    kind: str, signature: QuoteSignature, trust: Trust
+) -> tuple[Certificate, ...]:
+    """Return the endorsed PCK certificate that signed the QE's report, and the others.
+
+    Where none did, the first is as good as any: its signature will be refused.
+    """
+    found = [
+        each for data in trust.documents(_CHAIN) for each in read_chain(trust, data)
+    ]
+    if not found:
+        raise refuse(
+            kind,
+            "missing_endorsement",
+            "pck",
+            expected="a quote with its PCK certificate chain, or an endorsement "
+            f"{_CHAIN}",
+            got=f"certification data of type {signature.certification_type}, "
+            "and no such endorsement",
+            remedy="Have the platform's quote provider put the chain into quotes, or "
+            f"get the platform's PCK certificate from Intel and add it as {_CHAIN}.",
+        )
+    leaves = [each for each in found if not each.is_ca] or found
+    proof, report = signature.qe_report_signature, signature.qe_report
+    signers = (
+        each for each in leaves if each.public_key.signed_raw(proof, report, "sha256")
+    )
+    return (next(signers, leaves[0]), *found)
 
 
 def _signed(
@@ -173,7 +205,17 @@ def _signer(
 
 def _lists(kind: str, role: str, trust: Trust) -> tuple[RevocationList, ...]:
     """Read the lists of a role; one must be there."""
-    lists = read_lists(trust, role)
+    try:
+        lists = read_lists(trust, role)
+    except Malformed as error:
+        raise refuse(
+            kind,
+            "format",
+            role,
+            expected="a revocation list in DER, PEM or hex",
+            got=error.message,
+            remedy=f"Get the endorsement {role} again from Intel; this one is damaged.",
+        ) from error
     if not lists:
         raise refuse(
             kind,

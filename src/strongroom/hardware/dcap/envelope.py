@@ -8,7 +8,8 @@ from strongroom.core.crypto.foreign import ForeignKey
 from strongroom.core.rats import Trust
 from strongroom.hardware.chain import check_key
 from strongroom.hardware.dcap.collateral import Documents, Pck, documents, pck_of
-from strongroom.hardware.dcap.documents import Level, QeIdentity
+from strongroom.hardware.dcap.documents import Level, QeIdentity, TcbInfo
+from strongroom.hardware.dcap.pck import PckTcb
 from strongroom.hardware.dcap.quote import Quote
 from strongroom.hardware.dcap.report import EnclaveReport
 from strongroom.hardware.dcap.tcb import svn_level
@@ -43,7 +44,7 @@ def verify_envelope(
     """
     signature = quote.signature
     # 1
-    pck = pck_of(kind, signature.chain, trust, now)
+    pck = pck_of(kind, signature, trust, now)
     # 2
     key = pck.certificate.public_key
     if not key.signed_raw(signature.qe_report_signature, signature.qe_report, "sha256"):
@@ -67,13 +68,17 @@ def verify_envelope(
             kind,
             "collateral_mismatch",
             "fmspc",
-            expected=f"TCB info of FMSPC {pck.tcb.fmspc.hex()}",
-            got=f"of {info.fmspc.hex()}",
+            expected=f"TCB info of {_family(pck.tcb)}",
+            got=_family(info),
         )
     # 7
     _check_identity(kind, report, found.qe_identity)
     levels = found.qe_identity.levels
     return Envelope(found, pck, svn_level(kind, "qe", levels, report.isv_svn))
+
+
+def _family(of: PckTcb | TcbInfo) -> str:
+    return f"FMSPC {of.fmspc.hex()} and PCE {of.pce_id.hex()}"
 
 
 def _check_identity(kind: str, report: EnclaveReport, identity: QeIdentity) -> None:

@@ -2,6 +2,9 @@
 """The envelope of Intel's quotes, versions 3, 4 and 5 (Intel SGX and TDX DCAP API).
 
 header 48 | [v5: body type 2, size 4] | body | length 4 | signature data
+
+Whoever hands a quote out in a buffer of fixed size (Linux's configfs-tsm, Google's and
+Azure's quote services) leaves zeros after it; Intel's library does not look at them.
 """
 
 from typing import Literal, NamedTuple
@@ -46,10 +49,11 @@ class Quote(NamedTuple):
 
     @classmethod
     def parse(cls, data: bytes, what: str) -> "Quote":
-        """Read a whole quote.
+        """Read a whole quote, and zeros after it.
 
         Raises:
-            Malformed: an unknown version or key type, cut, or with bytes after it.
+            Malformed: an unknown version or key type, cut, or with anything after it
+                that is not zero.
         """
         cursor = Cursor(data, what)
         header = cursor.take(48)
@@ -66,7 +70,10 @@ class Quote(NamedTuple):
         body = cursor.take(_BODIES[body_type])
         signed = data[: cursor.position]
         signature = _signature(cursor.take(cursor.little(4)), version, what)
-        cursor.end()
+        after = cursor.rest()
+        if after.strip(b"\0"):
+            message = f"{what}: {len(after)} bytes after it, which are not all zero"
+            raise Malformed(message)
         return cls(version, tee_type, header, body_type, body, signed, signature)
 
     def header_fields(self) -> dict[str, Field]:

@@ -43,8 +43,8 @@ def verify(evidence: HardwareEvidence, trust: Trust, now: int) -> HardwareClaims
 
     1. Parse the report and the certificate of the PEK in it; the MAC over that
        certificate and the serial number holds, as far as it can be recomputed.
-    2. The HRK is pinned and signs itself, and the HSK is signed by it.
-    3. The CEK of one chip is signed by that HSK, and the PEK by that CEK.
+    2. The CEK of one chip is signed by its HSK, and the PEK by that CEK.
+    3. The HSK is signed by an HRK that is pinned and signs itself.
     4. The report is signed by the PEK (SM2 with SM3, under the PEK's identity).
 
     A policy without NODBG is debug-enabled.
@@ -104,16 +104,16 @@ def _verify_chain(
     mine = [each for each in chips if platform.is_signed_by(each[1])] or chips[:1]
     hsk, cek = mine[0]
     # 2
-    hrk = next((root for root in _roots(trust) if hsk.is_signed_by(root)), None)
-    if hrk is None:
-        raise _refused("root", "hsk", "an HSK signed by a trusted HRK", "another one")
-    # 3
     if not cek.is_signed_by(hsk):
         raise _refused("chain", "cek", "a CEK signed by the HSK", "one that is not")
     if platform.usage != PEK or not platform.is_signed_by(cek):
         raise _refused(
             "chain", "pek", "a PEK signed by the chip's CEK", "one that is not"
         )
+    # 3
+    hrk = next((root for root in _roots(trust) if hsk.is_signed_by(root)), None)
+    if hrk is None:
+        raise _refused("root", "hsk", "an HSK signed by a trusted HRK", "another one")
     path = {"hrk": hrk, "hsk": hsk, "cek": cek, "pek": platform}
     for what, each in path.items():
         check_key(KIND, what, each.key().spki, trust)

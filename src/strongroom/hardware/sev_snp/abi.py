@@ -31,6 +31,7 @@ _VMPLS = (0, 1, 2, 3, HOST_VMPL)
 _ECDSA_P384_SHA384 = 1
 _DEBUG = 1 << 19
 _AUTHOR_KEY, _MASK_CHIP_KEY = 1, 2
+_KNOWN_FLAGS = 0b11111
 _SIGNING_KEYS: dict[int, SigningKey] = {0: "vcek", 1: "vlek"}
 _HALF = 48
 
@@ -97,8 +98,8 @@ class Report:
         """Read a report of any version.
 
         Raises:
-            Malformed: any other size, an unknown version, algorithm, VMPL, signing
-                key or processor, or reserved bytes that are not zero.
+            Malformed: any other size, an unknown version, algorithm, VMPL, flag or
+                processor, or reserved bytes that are not zero.
         """
         if len(data) != REPORT_BYTES:
             message = f"SNP report: {len(data)} bytes in place of {REPORT_BYTES}"
@@ -113,6 +114,7 @@ class Report:
             f"signature algorithm {self.signature_algo}": self.signature_algo
             == _ECDSA_P384_SHA384,
             f"VMPL {self.vmpl}": self.vmpl in _VMPLS,
+            f"flags {self.flags:#x}": self.flags <= _KNOWN_FLAGS,
             "reserved bytes that are not zero": not self._has_reserved(),
         }
         for what, holds in known.items():

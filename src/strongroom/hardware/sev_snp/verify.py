@@ -63,7 +63,8 @@ def verify(evidence: HardwareEvidence, trust: Trust, now: int) -> HardwareClaims
     1. Parse the report: a known version, ECDSA P-384, reserved bytes zero.
     2. The report says which kind of key signed it.
     3. A VCEK or VLEK of the endorsements or of the table signed bytes 0 to 0x2A0.
-    4. Its certificate leads to a root, and all are valid at `now`.
+    4. Its certificate leads to a root, and all are valid at `now`. An ARK signs itself:
+       one that does not was altered since AMD made it.
     5. With revocation lists: the root's is among them and current, none is revoked.
     6. The certificate is for the product, the reported TCB and the chip of the report.
 
@@ -187,6 +188,14 @@ def _check_chain(
         path = verify_path(KIND, found.role, key.certificate, pool, trust, now)
         lists = read_lists(trust, "crl")
         root = path.certificates[-1]
+        if root.subject == root.issuer and not root.is_signed_by(root):
+            raise refuse(
+                KIND,
+                "root",
+                found.role,
+                expected=f"{root.name} as its own key signed it",
+                got="one that was altered",
+            )
         if lists and root.subject not in {each.issuer for each in lists}:
             raise refuse(
                 KIND,

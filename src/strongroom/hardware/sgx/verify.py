@@ -21,7 +21,8 @@ def verify(evidence: HardwareEvidence, trust: Trust, now: int) -> HardwareClaims
 
     Parts: `quote` (version 3; 4 and 5 with an SGX body).
     Endorsements: roots (Intel SGX Root CA), `tcb_info`, `qe_identity`, each with its
-    `..._issuer_chain`, `pck_crl`, `root_ca_crl`.
+    `..._issuer_chain`, `pck_crl`, `root_ca_crl`; `pck_certificate_chain` for a quote
+    that has no PCK certificate inside.
 
     1. Parse the quote; it is of an SGX enclave.
     2. Its signatures, chains and documents hold (dcap.envelope, steps 1 to 7).

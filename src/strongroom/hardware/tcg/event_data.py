@@ -19,6 +19,10 @@ _MAX_PARTITIONS, _MAX_NODES = 32, 32
 _BOOT_OPTION, _HEX_DIGITS = "Boot", 4
 _OWNER_BYTES, _TAG_BYTES = 16, 8
 _GPT_HEAD, _GPT_ENTRY = 100, 128
+_OF_GRUB = (b"grub_cmd: ", b"kernel_cmdline: ")
+"""GRUB's words before a text that it measures without them; of files it measures the
+contents, and only names them."""
+
 _MEDIA, _FILE_PATH, _END_OF_PATH = 4, 4, 0x7F
 
 
@@ -49,6 +53,21 @@ def measured_bytes(kind: int, data: bytes) -> Iterator[bytes]:
         value = _variable_data(data)
         yield value
         yield value[_OWNER_BYTES:]
+
+
+def said_to_be_measured(kind: int, data: bytes) -> tuple[bytes, ...]:
+    """Return what the digest of an event must be of, one of these; none: of anything.
+
+    Of these types every firmware and boot loader takes it so; an event with another
+    digest was altered.
+    """
+    if kind == events.SEPARATOR:
+        return data, events.SEPARATOR_ERROR
+    if kind in events.OF_DATA:
+        return (data,)
+    if kind == events.IPL and data.startswith(_OF_GRUB):
+        return tuple(measured_bytes(kind, data))
+    return ()
 
 
 def _string(data: bytes) -> str:

@@ -7,7 +7,8 @@ the CCEL of confidential VMs (UEFI 2.10, section 38), which is crypto-agile and 
 registers from 1 for RTMR0.
 
 A log is a claim of whoever brings it. A replay that leads to registers which hardware
-signed proves the DIGESTS and their order, not the types and not the data.
+signed proves the DIGESTS and their order, not the types and not the data. Where a type
+says that the digest is that of the data, and it is not, the log was altered.
 """
 
 import struct
@@ -18,7 +19,11 @@ from struct import unpack_from
 from strongroom.core.rats.hardware import LoggedEvent
 from strongroom.errors import Malformed
 from strongroom.hardware.tcg.algorithms import ALGORITHMS, SIZES, Algorithm, hasher
-from strongroom.hardware.tcg.event_data import measured_bytes, text_of
+from strongroom.hardware.tcg.event_data import (
+    measured_bytes,
+    said_to_be_measured,
+    text_of,
+)
 from strongroom.hardware.tcg.events import NO_ACTION, name_of
 
 MAX_LOG_BYTES, MAX_EVENTS, MAX_EVENT_BYTES = 16 << 20, 16_384, 1 << 20
@@ -27,7 +32,7 @@ _MAX_ALGORITHMS = 8
 _SPEC_ID, _LOCALITY = b"Spec ID Event", b"StartupLocality\0"
 _AGILE = b"Spec ID Event03\0"
 _OLDER = (b"Spec ID Event00\0", b"Spec ID Event02\0")
-_SHA1_BYTES, _RTMRS = 20, 4
+_SHA1_BYTES, _RTMRS, _PCRS = 20, 4, 32
 _EMPTY, _FULL = b"\x00", b"\xff"
 _HEAD_BYTES = 12
 """Register, type and count of digests: all zero is no event, but the end of a log."""
@@ -35,7 +40,7 @@ _HEAD_BYTES = 12
 
 def pcr(index: int) -> str | None:
     """Return what a TPM calls the register of that index."""
-    return f"pcr.{index}"
+    return f"pcr.{index}" if index < _PCRS else None
 
 
 def rtmr(index: int) -> str | None:
@@ -114,6 +119,32 @@ class EventLog:
             for event, measured in self._extended(algorithm)
             if (register := name(event.register)) is not None
         )
+
+    def contradiction(
+        self,
+        algorithm: Algorithm,
+        name: Callable[[int], str | None] = pcr,
+    ) -> str:
+        """Return which event cannot be as the log has it, in words, or "".
+
+        One is extended into a register that there is not, or its data are not what its
+        digest is of, though its type says that they are.
+
+        Args:
+            algorithm: whose digests to compare.
+            name: as in `events`.
+
+        Raises:
+            Malformed: as `replay`.
+        """
+        digest = hasher(algorithm)
+        for event, measured in self._extended(algorithm):
+            if name(event.register) is None:
+                return f"{name_of(event.kind)} in a register {event.register}"
+            said = said_to_be_measured(event.kind, event.data)
+            if said and all(digest(each) != measured for each in said):
+                return f"{name_of(event.kind)} whose data were not measured"
+        return ""
 
     def _extended(self, algorithm: Algorithm) -> Iterator[tuple[RawEvent, bytes]]:
         if algorithm not in self.algorithms:

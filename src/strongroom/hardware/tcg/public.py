@@ -12,7 +12,8 @@ from strongroom.hardware.tcg.algorithms import ALGORITHMS, hasher
 
 Key = ForeignKey | ForeignSm2Key
 
-FIXED_TPM, RESTRICTED, DECRYPT, SIGN = 1 << 1, 1 << 16, 1 << 17, 1 << 18
+FIXED_TPM, FIXED_PARENT, OWN_ORIGIN = 1 << 1, 1 << 4, 1 << 5
+RESTRICTED, DECRYPT, SIGN = 1 << 16, 1 << 17, 1 << 18
 """Bits of TPMA_OBJECT (8.3)."""
 
 _RSA, _ECC, _NULL = 0x0001, 0x0023, 0x0010
@@ -88,18 +89,21 @@ def check_attestation_key(kind: str, public: Public) -> None:
     """Refuse a key that is not bound to sign only what its own TPM made.
 
     A restricted signing key refuses data that begins like a TPMS_ATTEST unless the
-    TPM made it; one that is not fixed to its TPM may exist in software as well.
+    TPM made it. One that is not fixed to its TPM, or whose private part the TPM did not
+    draw by itself (`sensitiveDataOrigin`: it may be derived from what a user chose),
+    may exist in software as well.
 
     Raises:
         Untrusted: `root`.
     """
-    if public.has(FIXED_TPM | RESTRICTED | SIGN) and not public.has(DECRYPT):
+    wanted = FIXED_TPM | FIXED_PARENT | OWN_ORIGIN | RESTRICTED | SIGN
+    if public.has(wanted) and not public.has(DECRYPT):
         return
     raise refuse(
         kind,
         "root",
         "ak_attributes",
-        expected="a restricted signing key that never leaves its TPM",
+        expected="a restricted signing key that its TPM drew and that never leaves it",
         got=f"attributes {public.attributes:#010x}",
         remedy="Trust an attestation key; with any other the TPM's user can sign what "
         "no TPM said.",

@@ -14,8 +14,8 @@ from strongroom.core.rats.hardware import Field, LoggedEvent
 from strongroom.errors import Malformed
 from strongroom.hardware.refusal import refuse
 from strongroom.hardware.tcg.algorithms import Algorithm
-from strongroom.hardware.tcg.event_log import EventLog, parse_event_log
-from strongroom.hardware.tcg.measured_boot import check_event_log
+from strongroom.hardware.tcg.event_log import EventLog
+from strongroom.hardware.tcg.measured_boot import check_event_log, read_event_log
 from strongroom.hardware.tcg.pcrs import read_json, read_serialized
 from strongroom.hardware.tcg.public import Key
 from strongroom.hardware.tcg.quote import Attest, Pcrs, check_banks, check_pcrs
@@ -74,7 +74,7 @@ class Quoted:
                 roles.signature,
             ),
             pcrs=_read_pcrs(evidence),
-            log=None if log is None else parse_event_log(log, "event_log"),
+            log=None if log is None else read_event_log(evidence.kind, log),
             what=roles.quote,
         )
 

@@ -11,6 +11,7 @@ from strongroom.hardware.dcap.quote import TDX_TEE, Quote
 from strongroom.hardware.refusal import refuse
 from strongroom.hardware.tcg.event_log import parse_event_log, rtmr
 from strongroom.hardware.tdx.abi import KIND, RTMRS, TdBody
+from strongroom.hardware.tdx.ccel_table import check_table
 from strongroom.hardware.tdx.runtime_log import read_runtime_log, replay
 from strongroom.hardware.tdx.tcb import check_module, judge
 
@@ -18,6 +19,7 @@ _NOT_PROVEN = (
     "which program runs in the guest, unless a measured boot leads to it",
     "that the host answers, or answers in time",
 )
+_TABLE = "event_log_acpi_table"
 _NO_LOG = "what RTMR 0 to 3 stand for: no event log was given"
 _DIGEST_BYTES = 48
 
@@ -26,7 +28,8 @@ def verify(evidence: HardwareEvidence, trust: Trust, now: int) -> HardwareClaims
     """Return what a TD's quote says, known to be Intel hardware's own word.
 
     Parts: `quote` (version 4, or 5 with a body of TDX 1.0, 1.5 or 1.5 extended);
-    `event_log` (CCEL) or `runtime_event_log` (JSON), optional.
+    `event_log` (CCEL), perhaps with the `event_log_acpi_table` that points to it, or
+    `runtime_event_log` (JSON), optional.
     Endorsements: as of "sgx", with the documents for TDX.
 
     1. Parse the quote; it is of a TD.
@@ -34,7 +37,8 @@ def verify(evidence: HardwareEvidence, trust: Trust, now: int) -> HardwareClaims
     3. The TDX module is one that Intel knows.
     4. The TCB status is worked out of platform, module and quoting enclave; of a TD
        that is behind on a platform that no longer is, it is TDRelaunchAdvised.
-    5. An event log that is given leads to RTMR 0 to 3, each of them.
+    5. An event log that is given leads to RTMR 0 to 3, each of them, and does not
+       contradict itself.
 
     Not checked: report data, debug, TCB status, any measurement, migration and other
     attributes, service TDs. That is appraisal.
@@ -96,12 +100,18 @@ def _events(
     events: tuple[LoggedEvent, ...] = ()
     if "event_log" in parts:
         try:
+            if _TABLE in parts:
+                check_table(parts[_TABLE], parts["event_log"])
             log = parse_event_log(parts["event_log"], "CCEL")
             found = log.replay("sha384")
             events = log.events("sha384", rtmr)
+            odd = log.contradiction("sha384", rtmr)
         except Malformed as error:
             raise _misleading("log", error.message) from error
         _check_replay({rtmr(n) or "": value for n, value in found.items()}, values)
+        if odd:
+            expected = "events whose data are what their digests are of"
+            raise refuse(KIND, "event_log", "data", expected=expected, got=odd)
     if "runtime_event_log" in parts:
         try:
             events = read_runtime_log(parts["runtime_event_log"])

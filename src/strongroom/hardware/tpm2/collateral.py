@@ -26,7 +26,8 @@ from strongroom.hardware.tpm2.pcrs import KIND
 CHAIN, TRUSTED = "ak_certificate_chain", "trusted_ak_public"
 
 AIK_CERTIFICATE = "2.23.133.8.3"
-"""tcg-kp-AIKCertificate (TCG Credential Profiles for TPM Family 2.0)."""
+EK_CERTIFICATE = "2.23.133.8.1"
+"""tcg-kp-AIKCertificate and tcg-kp-EKCertificate (TCG EK Credential Profile)."""
 
 _PEM = b"-----BEGIN "
 _SEQUENCE = b"\x30"
@@ -77,7 +78,7 @@ def check_certificate(
 
     1. The path leads to one of the roots, and all of it is valid at `now`.
     2. With revocation lists (`crl`): none that is given has a certificate of the path.
-    3. Where it says what its key is for, that is attestation.
+    3. Where it says what its key is for, that is attestation, and signing.
 
     Raises:
         Untrusted: `chain`, `root`, `revoked`.
@@ -102,12 +103,20 @@ def check_certificate(
 
 
 def _check_usage(leaf: Certificate) -> None:
+    """Refuse a certificate of a key that is for something else than attestation.
+
+    Google Cloud calls attestation keys endorsement keys; theirs sign, which the
+    endorsement key of a TPM does not: it decrypts.
+    """
     usages = leaf.extended_key_usages
-    if usages and AIK_CERTIFICATE not in usages:
-        raise refuse(
-            KIND,
-            "chain",
-            "ak_usage",
-            expected=f"a certificate for attestation ({AIK_CERTIFICATE})",
-            got=f"one for {', '.join(usages)}",
-        )
+    named = not usages or AIK_CERTIFICATE in usages
+    if leaf.signs is not False and (named or (leaf.signs and EK_CERTIFICATE in usages)):
+        return
+    signs = "" if leaf.signs is not False else ", not to sign"
+    raise refuse(
+        KIND,
+        "chain",
+        "ak_usage",
+        expected=f"a certificate for attestation ({AIK_CERTIFICATE}) of a signing key",
+        got=f"one for {', '.join(usages) or 'any use'}{signs}",
+    )

@@ -26,7 +26,8 @@ def hardware_findings(
         claims: from `verify_hardware`.
         policy: what its owner expects; evidence inside evidence is held to it too.
         bound: what the evidence must have bound (nonce, report data); None where
-            the caller compares it by other means.
+            the caller compares it by other means. Report data may be shorter than
+            the field that zeros fill up.
         references: reference values, and the time that they and exceptions are for;
             without them rules that need them do not hold.
     """
@@ -119,7 +120,10 @@ def _rules(
 def _bound(
     claims: HardwareClaims, policy: HardwarePolicy, bound: bytes
 ) -> list[Finding]:
-    if claims.bound_as and constant_time_equal(claims.bound, bound):
+    # Zeros fill up report data, a field of fixed size; a nonce is what it is.
+    filled = bound and claims.bound_as == "report_data"
+    wanted = bound.ljust(len(claims.bound), b"\0") if filled else bound
+    if claims.bound_as and constant_time_equal(claims.bound, wanted):
         return []
     reason = "report_data" if claims.bound_as == "report_data" else "nonce"
     return [
