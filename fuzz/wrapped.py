@@ -6,7 +6,11 @@ Where a parser wants a choice beside its bytes, the first byte makes it.
 
 from typing import TypeVar
 
+from cryptography.x509 import load_der_x509_certificate
+
+from strongroom.core.crypto import der
 from strongroom.core.crypto.crl import RevocationList
+from strongroom.core.crypto.extensions import Extensions, read, read_plain
 from strongroom.core.crypto.x509 import Certificate
 from strongroom.core.rats import Endorsements, HardwareClaims, HardwareEvidence, Trust
 from strongroom.hardware import chain
@@ -57,6 +61,18 @@ def certificate(data: bytes) -> Certificate:
     found = Certificate.read(data)
     found.is_signed_by(found)
     found.extension("1.2.3")
+    return found
+
+
+def extensions(data: bytes) -> Extensions | None:
+    """Read a certificate's extensions; `cryptography` must have read the same."""
+    Certificate.read(data)
+    _, begin, end = der.sequence(data, 0, len(data))[0]
+    *_, last = der.encodings(data, begin, end, 8)
+    found = read_plain(last)
+    if found and found != read(load_der_x509_certificate(data).extensions):
+        message = "extensions are read in two ways"
+        raise AssertionError(message)
     return found
 
 

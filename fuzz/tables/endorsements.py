@@ -15,6 +15,13 @@ ENDORSEMENTS: MappingProxyType[str, Target] = MappingProxyType(
         "x509-certificate": Target(
             f"{_CRYPTO}.x509:Certificate.read_all", ("*/*/*.pem", *_DER)
         ),
+        "x509-extensions": Target(
+            f"{_CRYPTO}.extensions:read_plain",
+            _DER,
+            max_len=8 * _K,
+            samples=f"{_MADE}:pcks",
+            through=f"{_HERE}:extensions",
+        ),
         "x509-one": Target(
             f"{_CRYPTO}.x509:Certificate.read",
             _DER,

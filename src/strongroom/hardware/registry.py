@@ -2,6 +2,7 @@
 """Which verifier reads which kind of platform evidence: a literal table."""
 
 from collections.abc import Callable
+from functools import cache
 from importlib import import_module
 from types import MappingProxyType
 from typing import cast
@@ -81,6 +82,7 @@ def hardware_attester(kind: str) -> Attester:
     return cast("Attester", import_module(module).attester())
 
 
+@cache
 def hardware_verifier(kind: str) -> VerifyHardware:
     """Return the verify function for hardware evidence of `kind`.
 

@@ -79,6 +79,17 @@ def test_firmware_fills_the_rest_of_its_buffer(fill: bytes) -> None:
             read(whole + rest)
 
 
+@pytest.mark.parametrize("fill", [b"\0", b"\xff"])
+def test_a_long_rest_is_looked_at_to_its_end(fill: bytes) -> None:
+    whole, rest = LOG.agile(), bytearray(fill * 70_000)
+    assert read(whole + rest) == read(whole)
+    for at in (16_383, 16_384, 16_385, 65_535, 65_536, 69_999):
+        rest[at] ^= 1
+        with pytest.raises(Malformed):
+            read(whole + rest)
+        rest[at] ^= 1
+
+
 def test_a_locality_begins_register_0() -> None:
     log = LOG.with_(locality=4)
     only = LOG.with_(locality=3, events=())

@@ -11,10 +11,11 @@ from strongroom.errors import Malformed
 class Cursor:
     """Reads `data` from the beginning; `what` names the format in errors."""
 
-    __slots__ = ("_data", "_position", "_what")
+    __slots__ = ("_data", "_end", "_position", "_what")
 
     def __init__(self, data: bytes, what: str) -> None:
-        self._data, self._position, self._what = data, 0, what
+        self._data, self._what = data, what
+        self._position, self._end = 0, len(data)
 
     @property
     def position(self) -> int:
@@ -24,7 +25,7 @@ class Cursor:
     @property
     def left(self) -> int:
         """How many bytes have not been taken yet."""
-        return len(self._data) - self._position
+        return self._end - self._position
 
     def take(self, n: int) -> bytes:
         """Return the next `n` bytes.
@@ -32,15 +33,13 @@ class Cursor:
         Raises:
             Malformed: there are fewer, or `n` is negative.
         """
-        end = self._position + n
-        if n < 0 or end > len(self._data):
-            message = (
-                f"{self._what}: {n} bytes wanted at {self._position}, {self.left} left"
-            )
+        begin = self._position
+        end = begin + n
+        if not begin <= end <= self._end:
+            message = f"{self._what}: {n} bytes wanted at {begin}, {self.left} left"
             raise Malformed(message)
-        taken = self._data[self._position : end]
         self._position = end
-        return taken
+        return self._data[begin:end]
 
     def little(self, n: int) -> int:
         """Return the next `n` bytes as a little-endian number."""

@@ -7,7 +7,7 @@ nesting without end, and values that no token has. Nothing here writes.
 """
 
 import struct
-from typing import Final, NamedTuple, NoReturn, TypeAlias
+from typing import Final, NamedTuple, NoReturn, TypeAlias, cast
 
 from strongroom.errors import Malformed
 
@@ -19,7 +19,8 @@ Key: TypeAlias = int | str | bytes
 MAX_BYTES: Final = 1 << 20
 _MAX_DEPTH: Final = 16
 _BYTES, _TEXT, _ARRAY, _MAP = range(2, 6)
-_FIRST_SIMPLE = 0xE0
+_FIRST_NEGATIVE, _FIRST_BYTES, _FIRST_TEXT = 0x20, 0x40, 0x60
+_FIRST_ARRAY, _FIRST_SIMPLE = 0x80, 0xE0
 _KEYS = (int, str, bytes)
 _ONE_BYTE, _EIGHT_BYTES, _INDEFINITE = 24, 27, 31
 _BREAK = 0xFF
@@ -80,38 +81,29 @@ class _Reader:
         self.position, self.wrong = 0, ""
 
     def item(self, depth: int) -> Value:
-        at = self.position
-        initial = self._data[at]
-        self.position = at + 1
+        data, at = self._data, self.position
+        initial = data[at]
         info = initial & 31
-        if initial >= _FIRST_SIMPLE:
-            return self._simple(info)
-        if info < _ONE_BYTE:
-            number = info
-        elif info == _ONE_BYTE:
-            number = self._data[at + 1]
-            self.position = at + 2
-        elif info == _INDEFINITE:
-            return self._open_ended(initial >> 5, depth)
+        if info < _ONE_BYTE and initial < _FIRST_SIMPLE:
+            number, at = info, at + 1
+        elif info == _ONE_BYTE and initial < _FIRST_SIMPLE:
+            number, at = data[at + 1], at + 2
         else:
-            number = self._number(info)
-        return _MAJORS[initial >> 5](self, number, depth)
-
-    def unsigned(self, number: int, depth: int) -> Value:
-        del depth
-        return number
-
-    def negative(self, number: int, depth: int) -> Value:
-        del depth
-        return -1 - number
-
-    def octets(self, number: int, depth: int) -> Value:
-        del depth
-        return self._take(number)
-
-    def text(self, number: int, depth: int) -> Value:
-        del depth
-        return self._take(number).decode()
+            self.position = at + 1
+            if initial >= _FIRST_SIMPLE:
+                return self._simple(info)
+            if info == _INDEFINITE:
+                return self._open_ended(initial >> 5, depth)
+            number, at = self._number(info), self.position
+        self.position = at
+        if initial < _FIRST_BYTES:
+            return number if initial < _FIRST_NEGATIVE else -1 - number
+        if initial >= _FIRST_ARRAY:
+            return _MAJORS[initial >> 5](self, number, depth)
+        end = self.position = at + number
+        if end > len(data):
+            raise IndexError
+        return data[at:end] if initial < _FIRST_TEXT else data[at:end].decode()
 
     def array(self, number: int, depth: int) -> Value:
         self._descend(number, depth)
@@ -120,8 +112,12 @@ class _Reader:
     def map(self, number: int, depth: int) -> Value:
         self._descend(number, depth)
         found: dict[Key, Value] = {}
+        inside, item = depth - 1, self.item
         for _ in range(number):
-            self._entry(found, depth - 1)
+            key = item(inside)
+            if type(key) not in _KEYS or key in found:
+                self._refuse_key(key)
+            found[cast("Key", key)] = item(inside)
         return found
 
     def tag(self, number: int, depth: int) -> Value:
@@ -146,13 +142,11 @@ class _Reader:
             raise IndexError
         return self._data[at:end]
 
-    def _entry(self, found: dict[Key, Value], depth: int) -> None:
-        key = self.item(depth)
-        if not isinstance(key, _KEYS) or isinstance(key, bool):
-            self._refuse("a key that is no integer, text or bytes")
-        if key in found:
+    def _refuse_key(self, key: Value) -> NoReturn:
+        # Exact: a bool is an int for isinstance().
+        if type(key) in _KEYS:
             self._refuse(f"the key {key!r} twice")
-        found[key] = self.item(depth)
+        self._refuse("a key that is no integer, text or bytes")
 
     def _open_ended(self, major: int, depth: int) -> Value:
         if not self._indefinite or major not in (_BYTES, _TEXT, _ARRAY, _MAP):
@@ -162,7 +156,10 @@ class _Reader:
         if major == _MAP:
             found: dict[Key, Value] = {}
             while not self._ended():
-                self._entry(found, depth - 1)
+                key = self.item(depth - 1)
+                if type(key) not in _KEYS or key in found:
+                    self._refuse_key(key)
+                found[cast("Key", key)] = self.item(depth - 1)
             return found
         if major == _ARRAY:
             items: list[Value] = []
@@ -204,13 +201,5 @@ class _Reader:
         raise ValueError(wrong)
 
 
-_MAJORS = (
-    _Reader.unsigned,
-    _Reader.negative,
-    _Reader.octets,
-    _Reader.text,
-    _Reader.array,
-    _Reader.map,
-    _Reader.tag,
-)
-"""What reads an item of each major type (RFC 8949 section 3.1) below 7."""
+_MAJORS = {4: _Reader.array, 5: _Reader.map, 6: _Reader.tag}
+"""What reads an item of each major type (RFC 8949 section 3.1) that holds others."""

@@ -7,16 +7,19 @@ from cryptography import x509
 
 from strongroom.core.crypto import der, pem
 from strongroom.core.crypto.x509 import (
+    FOREIGN_ERRORS,
+    NOT_5280,
     Certificate,
     Parts,
     Signed,
     parts,
-    rfc5280,
     unix,
 )
 from strongroom.errors import Malformed
 
 MAX_CRL_BYTES = 16 << 20
+_FIELDS, _SHORT = 3, 0x80
+"""Version, algorithm and issuer; what follows is `cryptography`'s to read."""
 
 
 class RevocationList:
@@ -33,12 +36,14 @@ class RevocationList:
             message = f"a revocation list of more than {MAX_CRL_BYTES} bytes"
             raise Malformed(message)
         self.der = data
-        with rfc5280():
-            self._crl = x509.load_der_x509_crl(data)
-            self.this_update = unix(self._crl.last_update_utc)
-            upper = self._crl.next_update_utc
+        try:
+            parsed = self._crl = x509.load_der_x509_crl(data)
+            self.this_update = unix(parsed.last_update_utc)
+            upper = parsed.next_update_utc
+        except FOREIGN_ERRORS as error:
+            raise Malformed(NOT_5280) from error
         self.next_update = unix(upper) if upper else None
-        self._signed = Signed(data, self._crl, der.INTEGER)
+        self._signed = Signed(data, parsed, der.INTEGER, _FIELDS)
         self.issuer = self._signed.fields[1]
         self._require_whole()
 
@@ -76,14 +81,15 @@ class RevocationList:
             raise Malformed(message) from error
         for each in extensions:
             scope = each.value
-            if isinstance(scope, x509.IssuingDistributionPoint):
+            # Exact: isinstance() is slow for these classes.
+            if type(scope) is x509.IssuingDistributionPoint:
                 part = (
                     scope.only_some_reasons
                     or scope.only_contains_attribute_certs
                     or scope.indirect_crl
                 )
             else:
-                part = each.critical or isinstance(scope, x509.DeltaCRLIndicator)
+                part = each.critical or type(scope) is x509.DeltaCRLIndicator
             if part:
                 message = (
                     f"a revocation list with {each.oid.dotted_string} is not whole"
@@ -92,7 +98,7 @@ class RevocationList:
 
     def is_signed_by(self, issuer: Certificate) -> bool:
         """Whether `issuer` is who it names, and its signature the issuer's."""
-        return self.issuer == issuer.subject and self.bears_signature_of(issuer)
+        return self.issuer == issuer.subject and self._signed.is_by(issuer)
 
     def bears_signature_of(self, issuer: Certificate) -> bool:
         """Whether the signature is `issuer`'s, as `Certificate.bears_signature_of`."""
@@ -116,6 +122,14 @@ class RevocationList:
 
     def revokes(self, serial: int) -> bool:
         """Whether the certificate of this number is revoked."""
-        with rfc5280():
+        size = serial.bit_length() // 8 + 1
+        # Most are not, and then the DER of their number is nowhere in the list.
+        if serial >= 0 and size < _SHORT:
+            encoded = bytes((der.INTEGER, size)) + serial.to_bytes(size, "big")
+            if encoded not in self.der:
+                return False
+        try:
             found = self._crl.get_revoked_certificate_by_serial_number(serial)
+        except FOREIGN_ERRORS as error:
+            raise Malformed(NOT_5280) from error
         return found is not None

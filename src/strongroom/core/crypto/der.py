@@ -28,17 +28,44 @@ def items(data: bytes, begin: int, end: int, most: int = 1 << 20) -> list[Item]:
         content = begin + 2
         if content > end:
             raise Malformed(_SHORT)
-        tag, length = data[begin], data[begin + 1]
+        length = data[begin + 1]
         if length >= _LONG:
             extra = length - _LONG
             length = int.from_bytes(data[content : content + extra], "big")
             content += extra
             if not 0 < extra <= _MAX_LENGTH_BYTES or length < _LONG:
                 raise Malformed(_SHORT)
-        begin = content + length
-        if begin > end:
+        stop = content + length
+        if stop > end:
             raise Malformed(_SHORT)
-        found.append((tag, content, begin))
+        found.append((data[begin], content, stop))
+        begin = stop
+    return found
+
+
+def encodings(data: bytes, begin: int, end: int, most: int) -> list[bytes]:
+    """Return the encodings of the items, `most` at the most, that follow one another.
+
+    Raises:
+        Malformed: as `items`.
+    """
+    found: list[bytes] = []
+    for _ in range(most):
+        if begin + 2 > end:
+            break
+        length = data[begin + 1]
+        if length < _LONG:
+            stop = begin + 2 + length
+            if stop > end:
+                raise Malformed(_SHORT)
+        else:
+            stop = items(data, begin, end, 1)[0][2]
+        found.append(data[begin:stop])
+        begin = stop
+    else:
+        return found
+    if begin != end:
+        raise Malformed(_SHORT)
     return found
 
 
@@ -53,6 +80,11 @@ def sequence(data: bytes, begin: int, end: int) -> list[Item]:
         message = "one DER SEQUENCE was expected"
         raise Malformed(message)
     return items(data, whole[0][1], end)
+
+
+def content(encoding: bytes) -> int:
+    """Return where the content of an encoding begins that `sequence` has read."""
+    return 2 + max(0, encoding[1] - _LONG)
 
 
 _SHORT = "DER: an item is cut short or its length is not written as X.690 says"

@@ -7,9 +7,8 @@ RA-TLS certificates. `cryptography` reads none of them.
 
 from strongroom.core.crypto import der
 
-_WITH_NULL = tuple(
-    bytes.fromhex(f"300c06082a8648ce3d04030{number}0500") for number in (2, 3, 4)
-)
+_BEGINNING = bytes.fromhex("300c06082a8648ce3d0403")
+_WITH_NULL = tuple(_BEGINNING + bytes((number, 5, 0)) for number in (2, 3, 4))
 """AlgorithmIdentifiers of ECDSA with SHA-256, -384 and -512."""
 _ALGORITHM_FIELD = 2
 """Where a body that begins with its version names its algorithm (RFC 5280, 4.1)."""
@@ -24,7 +23,7 @@ def without_null(data: bytes) -> bytes:
     Raises:
         Malformed: it has the algorithm somewhere, and is no DER.
     """
-    if not any(each in data for each in _WITH_NULL):
+    if _BEGINNING not in data or not any(each in data for each in _WITH_NULL):
         return data
     parts = der.sequence(data, 0, len(data))
     fields = der.items(data, *parts[0][1:], _ALGORITHM_FIELD + 1) if parts else []

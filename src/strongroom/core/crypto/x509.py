@@ -17,6 +17,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, padding
 
 from strongroom.core.crypto import der, pem
+from strongroom.core.crypto.extensions import read, read_plain
 from strongroom.core.crypto.foreign import Digest, ForeignKey, ForeignSm2Key
 from strongroom.core.crypto.null_parameters import without_null
 from strongroom.errors import Malformed
@@ -33,15 +34,16 @@ _DIGESTS: dict[str, Digest] = {
     "sha512": "sha512",
 }
 Parsed: TypeAlias = x509.Certificate | x509.CertificateRevocationList
-_FIELDS = 6
-_NOT_PROCESSED = (
-    x509.UnrecognizedExtension,
-    x509.NameConstraints,
-    x509.PolicyConstraints,
-    x509.InhibitAnyPolicy,
-)
+_FIELDS, _EXTENSIONS = 8, 0xA3
+"""Fields of a certificate without unique ids, and the tag of the last."""
 _WHOLE_BYTES = b"\0"
 """How many bits the BIT STRING of a signature leaves unused: none."""
+_ECDSA_WITH: dict[bytes, Digest] = {
+    bytes.fromhex("300a06082a8648ce3d040302"): "sha256",
+    bytes.fromhex("300a06082a8648ce3d040303"): "sha384",
+    bytes.fromhex("300a06082a8648ce3d040304"): "sha512",
+}
+"""AlgorithmIdentifiers of RFC 5758 section 3.2, as they must be: no parameters."""
 _SM2_WITH_SM3 = bytes.fromhex("300a06082a811ccf55018375")
 """AlgorithmIdentifier of 1.2.156.10197.1.501, without parameters."""
 FOREIGN_ERRORS = (
@@ -69,6 +71,8 @@ class Certificate:
         not_before, not_after: Unix seconds, both inclusive.
         is_ca: whether it may sign other certificates.
         path_length: how many certificates may stand between it and a leaf, or None.
+        critical_unknown: object ids of critical extensions that nothing here
+            understands: limits of names and policies are among them.
     """
 
     def __init__(self, data: bytes) -> None:
@@ -76,19 +80,20 @@ class Certificate:
             message = f"a certificate of more than {MAX_CERTIFICATE_BYTES} bytes"
             raise Malformed(message)
         self.der = data
-        with rfc5280():
-            self._x509 = x509.load_der_x509_certificate(without_null(data))
-            self.serial = self._x509.serial_number
-            self.not_before = unix(self._x509.not_valid_before_utc)
-            self.not_after = unix(self._x509.not_valid_after_utc)
-            extensions = self._x509.extensions
-        self._extensions = {each.oid.dotted_string: each for each in extensions}
-        self._signed = Signed(data, self._x509, der.CONTEXT_0)
-        _, _, self.issuer, _, self.subject, self.spki, *_ = self._signed.fields
-        basic = self._understood(x509.BasicConstraints)
-        usage = self._understood(x509.KeyUsage)
-        self.is_ca = bool(basic and basic.ca) and (usage is None or usage.key_cert_sign)
-        self.path_length = basic.path_length if basic else None
+        self._key: ForeignKey | None = None
+        try:
+            parsed = self._x509 = x509.load_der_x509_certificate(without_null(data))
+            self.serial = parsed.serial_number
+            self.not_before = unix(parsed.not_valid_before_utc)
+            self.not_after = unix(parsed.not_valid_after_utc)
+            self._signed = Signed(data, parsed, der.CONTEXT_0, _FIELDS)
+            found = self._signed.fields
+            _, _, self.issuer, _, self.subject, self.spki, *rest = found
+            plain = read_plain(rest[0]) if rest and rest[0][0] == _EXTENSIONS else None
+            said = plain or read(parsed.extensions)
+        except FOREIGN_ERRORS as error:
+            raise Malformed(NOT_5280) from error
+        self.is_ca, self.path_length, self.critical_unknown, self._private = said
 
     @classmethod
     def read(cls, data: bytes) -> "Certificate":
@@ -125,14 +130,16 @@ class Certificate:
             return [data]
         return pem.read(data, b"CERTIFICATE")
 
-    @cached_property
+    @property
     def public_key(self) -> ForeignKey:
         """The key that is certified.
 
         Raises:
             Malformed: of a kind that evidence does not use.
         """
-        return ForeignKey.from_spki(self.spki)
+        if self._key is None:
+            self._key = ForeignKey.from_spki(self.spki)
+        return self._key
 
     @cached_property
     def name(self) -> str:
@@ -180,31 +187,16 @@ class Certificate:
         usages = self._understood(x509.ExtendedKeyUsage)
         return tuple(each.dotted_string for each in usages or ())
 
-    @cached_property
-    def critical_unknown(self) -> tuple[str, ...]:
-        """Object ids of critical extensions that nothing here understands.
-
-        Limits of names and policies are among them: RFC 5280 has them processed.
-        """
-        return tuple(
-            oid
-            for oid, each in self._extensions.items()
-            if each.critical and isinstance(each.value, _NOT_PROCESSED)
-        )
-
     def extension(self, oid: str) -> bytes | None:
         """Return the value of a private extension, or None if it has none."""
-        found = self._extensions.get(oid)
-        if found is None or not isinstance(found.value, x509.UnrecognizedExtension):
-            return None
-        return found.value.value
+        return self._private.get(oid)
 
     def is_signed_by(self, issuer: "Certificate") -> bool:
         """Whether `issuer` is named as its issuer and its signature is the issuer's.
 
         A signature with SHA-1 or weaker is none.
         """
-        return self.issuer == issuer.subject and self.bears_signature_of(issuer)
+        return self.issuer == issuer.subject and self._signed.is_by(issuer)
 
     def bears_signature_of(self, issuer: "Certificate") -> bool:
         """Whether the signature is `issuer`'s, whatever name is given as the issuer's.
@@ -214,8 +206,9 @@ class Certificate:
         return self._signed.is_by(issuer)
 
     def _understood(self, kind: type[E]) -> E | None:
-        found = self._extensions.get(kind.oid.dotted_string)
-        return found.value if found and isinstance(found.value, kind) else None
+        with rfc5280():
+            found = [each.value for each in self._x509.extensions]
+        return next((each for each in found if isinstance(each, kind)), None)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Certificate) and other.der == self.der
@@ -234,20 +227,18 @@ class Signed:
         fields: the first fields of the body in DER, without the optional version.
     """
 
-    def __init__(self, encoding: bytes, parsed: Parsed, version: int) -> None:
+    def __init__(
+        self, encoding: bytes, parsed: Parsed, version: int, most: int
+    ) -> None:
+        """Cut the fields, `most` at the most, out of what `parsed` was read from."""
         body, outer, proof = der.sequence(encoding, 0, len(encoding))
         if encoding[proof[1] : proof[1] + 1] != _WHOLE_BYTES:
-            raise Malformed(_NOT_5280)
-        begin = der.items(encoding, 0, len(encoding))[0][1]
-        found = der.items(encoding, body[1], body[2], _FIELDS + 1)
-        starts = [body[1], *(end for _, _, end in found)]
-        fields = [
-            encoding[start:end]
-            for start, (_, _, end) in zip(starts, found, strict=False)
-        ]
-        self.fields = fields[1:] if found and found[0][0] == version else fields
-        self._body = encoding[begin : body[2]]
+            raise Malformed(NOT_5280)
+        fields = der.encodings(encoding, body[1], body[2], most)
+        self.fields = fields[1:] if fields and fields[0][0] == version else fields
+        self._body = encoding[der.content(encoding) : body[2]]
         self._algorithm = encoding[body[2] : outer[2]]
+        self._signature = encoding[proof[1] + 1 : proof[2]]
         self._parsed = parsed
         self._known: dict[bytes, bool] = {}
 
@@ -265,32 +256,42 @@ class Signed:
         it must be ECDSA or RSA as the key is, with SHA-2 of 256 bits or more, or SM2
         with SM3 and the default ID (GB/T 35276).
         """
-        if self._algorithm == _SM2_WITH_SM3:
-            return self._holds_sm2(issuer.spki)
-        signed = self._parsed
-        try:
-            key, signature = issuer.public_key, signed.signature
-            parameters = signed.signature_algorithm_parameters
-            algorithm = signed.signature_hash_algorithm
-        except (Malformed, *FOREIGN_ERRORS):
-            return False
-        digest = _DIGESTS.get(algorithm.name) if algorithm else None
-        if digest is None or self._algorithm not in self.fields[:2]:
-            return False
-        if isinstance(parameters, padding.PSS):
-            return key.signed_pss(signature, self._body, digest)
-        if isinstance(parameters, ec.ECDSA) is (key.curve == "RSA"):
-            return False
-        return key.signed(signature, self._body, digest)
-
-    def _holds_sm2(self, spki: bytes) -> bool:
         if self._algorithm not in self.fields[:2]:
             return False
+        if self._algorithm == _SM2_WITH_SM3:
+            return self._holds_sm2(issuer.spki)
+        try:
+            key = issuer.public_key
+            digest = _ECDSA_WITH.get(self._algorithm)
+            if digest is None:
+                return self._holds_otherwise(key)
+        except (Malformed, *FOREIGN_ERRORS):
+            return False
+        return key.curve != "RSA" and key.signed(self._signature, self._body, digest)
+
+    def _holds_otherwise(self, key: ForeignKey) -> bool:
+        """Whether a signature of another algorithm is `key`'s; `cryptography` names it.
+
+        Raises:
+            FOREIGN_ERRORS: it has no such algorithm.
+        """
+        algorithm = self._parsed.signature_hash_algorithm
+        parameters = self._parsed.signature_algorithm_parameters
+        digest = _DIGESTS.get(algorithm.name) if algorithm else None
+        if digest is None:
+            return False
+        if isinstance(parameters, padding.PSS):
+            return key.signed_pss(self._signature, self._body, digest)
+        if isinstance(parameters, ec.ECDSA) is (key.curve == "RSA"):
+            return False
+        return key.signed(self._signature, self._body, digest)
+
+    def _holds_sm2(self, spki: bytes) -> bool:
         try:
             key = ForeignSm2Key.from_spki(spki)
         except Malformed:
             return False
-        return key.signed(self._parsed.signature, self._body)
+        return key.signed(self._signature, self._body)
 
 
 def parts(parsed: Parsed, whose: Literal["subject", "issuer"]) -> Parts:
@@ -315,7 +316,7 @@ def rfc5280() -> Iterator[None]:
     try:
         yield
     except FOREIGN_ERRORS as error:
-        raise Malformed(_NOT_5280) from error
+        raise Malformed(NOT_5280) from error
 
 
-_NOT_5280 = "this is not a certificate or revocation list of RFC 5280"
+NOT_5280 = "this is not a certificate or revocation list of RFC 5280"

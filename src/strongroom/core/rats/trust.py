@@ -9,8 +9,7 @@ made anew each time. A result is the same with and without memory.
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
-from typing import Generic, TypeVar, cast
+from typing import Generic, NamedTuple, TypeVar, cast
 
 from strongroom.core.rats.endorsements import Endorsements
 
@@ -21,8 +20,7 @@ FOREVER = 2**63
 _MAX_REMEMBERED = 4096
 
 
-@dataclass(frozen=True)
-class Verified(Generic[T]):
+class Verified(NamedTuple, Generic[T]):
     """A value that holds from `not_before` to `not_after`, Unix seconds, inclusive."""
 
     value: T
@@ -55,7 +53,12 @@ class Trust:
     def read(self, reader: Callable[[H], T], data: H) -> T:
         """Return what `reader` makes of `data`, read once."""
         key = ("read", reader, data)
-        return self.once(key, 0, lambda: Verified(reader(data)))
+        known = self._known.get(key)
+        if known is not None:
+            return cast("T", known.value)
+        made = Verified(reader(data))
+        self._keep(key, made)
+        return made.value
 
     def once(self, key: Hashable, now: int, make: Callable[[], Verified[T]]) -> T:
         """Return what `make` gives, made at most once while it is valid at `now`.
@@ -67,8 +70,11 @@ class Trust:
         if known is not None and known.not_before <= now <= known.not_after:
             return cast("T", known.value)
         made = make()
+        self._keep(key, made)
+        return made.value
+
+    def _keep(self, key: Hashable, made: Verified[T]) -> None:
         if self._remember:
             self._known[key] = cast("Verified[object]", made)
             if len(self._known) > _MAX_REMEMBERED:
                 self._known.popitem(last=False)
-        return made.value

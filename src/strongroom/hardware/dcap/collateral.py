@@ -2,7 +2,6 @@
 """Intel's documents and the PCK chain: verified once, remembered while they hold."""
 
 from dataclasses import dataclass
-from hashlib import sha256
 
 from strongroom.core.crypto.crl import RevocationList
 from strongroom.core.crypto.x509 import Certificate
@@ -56,7 +55,10 @@ class Pck:
 
 
 @dataclass(frozen=True)
-class _Window:
+class _Signer:
+    """Whose documents are believed, and from when to when."""
+
+    certificate: Certificate
     not_before: int
     not_after: int
 
@@ -69,7 +71,7 @@ def documents(kind: str, tee: str, trust: Trust, now: int) -> Documents:
             time, or is of the other TEE.
     """
 
-    def make() -> Verified[Documents]:
+    def make() -> "Verified[Documents]":
         info, first = _signed(kind, "tcb_info", "tcbInfo", trust, now)
         identity, second = _signed(kind, "qe_identity", "enclaveIdentity", trust, now)
         found = Documents(TcbInfo.parse(info.value), QeIdentity.parse(identity.value))
@@ -102,9 +104,9 @@ def pck_of(kind: str, signature: QuoteSignature, trust: Trust, now: int) -> Pck:
     """
     chain = signature.chain
     endorsed = () if chain else _endorsed(kind, signature, trust)
-    key = sha256(chain or endorsed[0].der).digest()
+    key = chain or endorsed[0].der
 
-    def make() -> Verified[Pck]:
+    def make() -> "Verified[Pck]":
         leaf, *pool = endorsed or read_chain(trust, chain.rstrip(b"\0"))
         path = verify_path(kind, "pck", leaf, pool, trust, now)
         if len(path.certificates) < _ISSUED:
@@ -160,9 +162,31 @@ def _endorsed(
 
 def _signed(
     kind: str, role: str, name: str, trust: Trust, now: int
-) -> tuple[Signed, _Window]:
+) -> tuple[Signed, _Signer]:
     document = read_signed(one_document(trust, kind, role), name)
     chain = one_document(trust, kind, f"{role}_issuer_chain")
+    # Both documents have one signer, whose chain is not verified twice.
+    signer = trust.once(
+        ("dcap.signer", kind, chain),
+        now,
+        lambda: _signer(kind, role, chain, trust, now),
+    )
+    key = signer.certificate.public_key
+    if not key.signed_raw(document.signature, document.raw, "sha256"):
+        raise refuse(
+            kind,
+            "signature",
+            role,
+            expected=f"a document signed by {signer.certificate.name}",
+            got="one that is not",
+        )
+    return document, signer
+
+
+def _signer(
+    kind: str, role: str, chain: bytes, trust: Trust, now: int
+) -> Verified[_Signer]:
+    """Return whose certificate a chain is for, once it leads to a root."""
     leaf, *pool = read_chain(trust, chain)
     path = verify_path(kind, role, leaf, pool, trust, now)
     if leaf.is_ca or _SIGNER not in leaf.subject:
@@ -175,16 +199,8 @@ def _signed(
         )
     lists = _lists(kind, _ROOT_LIST, trust)
     window = check_revocation(kind, role, path, lists, now, required=True)
-    if not leaf.public_key.signed_raw(document.signature, document.raw, "sha256"):
-        raise refuse(
-            kind,
-            "signature",
-            role,
-            expected=f"a document signed by {leaf.name}",
-            got="one that is not",
-        )
-    begin = max(path.not_before, window[0])
-    return document, _Window(begin, min(path.not_after, window[1]))
+    begin, end = max(path.not_before, window[0]), min(path.not_after, window[1])
+    return Verified(_Signer(leaf, begin, end), begin, end)
 
 
 def _lists(kind: str, role: str, trust: Trust) -> tuple[RevocationList, ...]:

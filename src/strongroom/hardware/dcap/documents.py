@@ -10,7 +10,8 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from operator import attrgetter
+from typing import NamedTuple, TypeVar, cast
 
 from strongroom.errors import Malformed
 
@@ -42,8 +43,7 @@ class Signed:
     signature: bytes
 
 
-@dataclass(frozen=True)
-class Level:
+class Level(NamedTuple):
     """One TCB level: what it takes, and what it is called."""
 
     sgx: tuple[int, ...]
@@ -157,21 +157,19 @@ def _tcb_info(value: Json) -> TcbInfo:
     if version not in (2, 3) or _int(value["tcbType"]) != 0:
         raise ValueError(version)
     modules = {
-        _text(each["id"]).upper(): _module(
-            each, _levels(each["tcbLevels"], _module_level)
-        )
+        _text(each["id"]).upper(): _module(each, _module_levels(each["tcbLevels"]))
         for each in _maps(value.get("tdxModuleIdentities", []))
     }
     if "tdxModule" in value:
         modules["TDX"] = _module(_map(value["tdxModule"]), ())
-    read = _platform_level if version == 3 else _old_platform_level  # noqa: PLR2004
+    read = _platform_levels if version == 3 else _old_platform_levels  # noqa: PLR2004
     return TcbInfo(
         _text(value["id"]) if version == 3 else "SGX",  # noqa: PLR2004
         _time(value["issueDate"]),
         _time(value["nextUpdate"]),
         _hex(value["fmspc"]),
         _hex(value["pceId"]),
-        _descending(_levels(value["tcbLevels"], read)),
+        _descending(read(value["tcbLevels"])),
         modules,
     )
 
@@ -189,7 +187,7 @@ def _qe_identity(value: Json) -> QeIdentity:
         _hex(value["attributesMask"]),
         _hex(value["mrsigner"]),
         _int(value["isvprodid"]),
-        _levels(value["tcbLevels"], _module_level),
+        _module_levels(value["tcbLevels"]),
     )
 
 
@@ -202,17 +200,9 @@ def _module(value: Json, levels: tuple[Level, ...]) -> ModuleIdentity:
     )
 
 
-def _levels(value: object, read: Callable[[Json], Level]) -> tuple[Level, ...]:
-    return tuple(map(read, _maps(value)))
-
-
-def _descending(levels: tuple[Level, ...]) -> tuple[Level, ...]:
+def _descending(levels: list[Level]) -> tuple[Level, ...]:
     """Order platform levels as Intel's library does, whatever a document's order."""
-
-    def rank(level: Level) -> tuple[tuple[int, ...], int, tuple[int, ...]]:
-        return level.sgx, level.svn, level.tdx
-
-    return tuple(sorted(levels, key=rank, reverse=True))
+    return tuple(sorted(levels, key=attrgetter("sgx", "svn", "tdx"), reverse=True))
 
 
 def _status(value: object) -> str:
@@ -222,39 +212,65 @@ def _status(value: object) -> str:
     return status
 
 
-def _level(value: Json, sgx: tuple[int, ...], tdx: tuple[int, ...], svn: int) -> Level:
-    return Level(
-        sgx,
-        tdx,
-        svn,
-        _status(value["tcbStatus"]),
-        _time(value["tcbDate"]),
-        tuple(map(_text, _list(value.get("advisoryIDs", [])))),
-    )
+def _level(
+    value: Json,
+    sgx: tuple[int, ...],
+    tdx: tuple[int, ...],
+    svn: int,
+    times: dict[object, int],
+) -> Level:
+    """Read what all levels have; `times` are those that have been read already."""
+    status, date = _status(value["tcbStatus"]), value["tcbDate"]
+    if date not in times:
+        times[date] = _time(date)
+    advisories = tuple(_list(value.get("advisoryIDs", [])))
+    if not set(map(type, advisories)) <= {str}:
+        raise TypeError(advisories)
+    texts = cast("tuple[str, ...]", advisories)
+    return Level(sgx, tdx, svn, status, times[date], texts)
 
 
-def _platform_level(value: Json) -> Level:
-    tcb = _map(value["tcb"])
-    sgx = _svns(tcb["sgxtcbcomponents"])
-    tdx = _svns(tcb["tdxtcbcomponents"]) if "tdxtcbcomponents" in tcb else ()
-    return _level(value, sgx, tdx, _int(tcb["pcesvn"]))
+def _platform_levels(rows: object) -> list[Level]:
+    """Read levels of version 3."""
+    levels: list[Level] = []
+    times: dict[object, int] = {}
+    for value in _maps(rows):
+        tcb = _map(value["tcb"])
+        sgx = _svns(tcb["sgxtcbcomponents"])
+        tdx = _svns(tcb["tdxtcbcomponents"]) if "tdxtcbcomponents" in tcb else ()
+        levels.append(_level(value, sgx, tdx, _int(tcb["pcesvn"]), times))
+    return levels
 
 
 def _svns(components: object) -> tuple[int, ...]:
-    svns = tuple([_int(each["svn"]) for each in _maps(components)])
-    if len(svns) != 16:  # noqa: PLR2004 - components
-        raise ValueError(svns)
-    return svns
+    """Read 16 numbers; a document has hundreds, so they are looked at together."""
+    rows = cast("list[dict[str, int]]", _list(components))
+    svns = tuple([each["svn"] for each in rows])
+    if len(svns) == 16 and set(map(type, svns)) == {int} and min(svns) >= 0:  # noqa: PLR2004 - components
+        return svns
+    raise ValueError([_int(each) for each in svns])
 
 
-def _old_platform_level(value: Json) -> Level:
+def _old_platform_levels(rows: object) -> list[Level]:
+    """Read levels of version 2."""
+    times: dict[object, int] = {}
+    return [_old_platform_level(each, times) for each in _maps(rows)]
+
+
+def _old_platform_level(value: Json, times: dict[object, int]) -> Level:
     tcb = _map(value["tcb"])
     sgx = tuple(_int(tcb[f"sgxtcbcomp{n:02}svn"]) for n in range(1, 17))
-    return _level(value, sgx, (), _int(tcb["pcesvn"]))
+    return _level(value, sgx, (), _int(tcb["pcesvn"]), times)
 
 
-def _module_level(value: Json) -> Level:
-    return _level(value, (), (), _int(_map(value["tcb"])["isvsvn"]))
+def _module_levels(rows: object) -> tuple[Level, ...]:
+    """Read levels of a module or an enclave, whose order counts as it is."""
+    times: dict[object, int] = {}
+    return tuple([_module_level(each, times) for each in _maps(rows)])
+
+
+def _module_level(value: Json, times: dict[object, int]) -> Level:
+    return _level(value, (), (), _int(_map(value["tcb"])["isvsvn"]), times)
 
 
 def _map(value: object) -> Json:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The signatures of an Intel quote: PCK over QE, QE over key, key over quote."""
 
-from dataclasses import dataclass
 from hashlib import sha256
+from typing import NamedTuple
 
 from strongroom.core.crypto.foreign import ForeignKey
 from strongroom.core.rats import Trust
@@ -18,8 +18,7 @@ from strongroom.hardware.refusal import refuse
 _HASH_BYTES = 32
 
 
-@dataclass(frozen=True)
-class Envelope:
+class Envelope(NamedTuple):
     """What a quote whose signatures hold rests on."""
 
     documents: Documents
@@ -108,7 +107,8 @@ def _check_identity(kind: str, report: EnclaveReport, identity: QeIdentity) -> N
 def _masked(value: bytes, mask: bytes) -> bytes:
     if len(mask) != len(value):
         return b""
-    return bytes(a & b for a, b in zip(value, mask, strict=True))
+    both = int.from_bytes(value, "big") & int.from_bytes(mask, "big")
+    return both.to_bytes(len(value), "big")
 
 
 def _unsigned(kind: str, what: str, signer: str) -> Exception:

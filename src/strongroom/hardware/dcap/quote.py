@@ -7,8 +7,7 @@ Whoever hands a quote out in a buffer of fixed size (Linux's configfs-tsm, Googl
 Azure's quote services) leaves zeros after it; Intel's library does not look at them.
 """
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from strongroom.core.codec.cursor import Cursor
 from strongroom.core.rats.hardware import Field
@@ -25,8 +24,7 @@ _BODIES: dict[int, int] = {1: REPORT_BYTES, 2: 584, 3: 648, 4: 885}
 Version = Literal[3, 4, 5]
 
 
-@dataclass(frozen=True)
-class QuoteSignature:
+class QuoteSignature(NamedTuple):
     """The signature data of an ECDSA quote; `chain` is empty unless it has a PCK's."""
 
     signature: bytes
@@ -38,8 +36,7 @@ class QuoteSignature:
     chain: bytes
 
 
-@dataclass(frozen=True)
-class Quote:
+class Quote(NamedTuple):
     """A quote in parts; `signed` is what its signature covers."""
 
     version: int

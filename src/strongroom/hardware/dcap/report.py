@@ -2,15 +2,13 @@
 """The report of an SGX enclave, 384 bytes (Intel SDM volume 3D, REPORT structure)."""
 
 import struct
-from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 _LAYOUT = struct.Struct("<16s4s12x16s16s32s32x32s32x64sHHH42x16s64s")
 _DEBUG = 0x02
 
 
-@dataclass(frozen=True)
-class EnclaveReport:
+class EnclaveReport(NamedTuple):
     """What the processor says of an enclave; names are Intel's."""
 
     cpu_svn: bytes
@@ -29,7 +27,7 @@ class EnclaveReport:
     @classmethod
     def parse(cls, data: bytes) -> Self:
         """Read the 384 bytes of a report, which the caller has counted."""
-        return cls(*_LAYOUT.unpack(data))
+        return cls._make(_LAYOUT.unpack(data))
 
     @property
     def debug(self) -> bool:

@@ -85,12 +85,13 @@ def converge(platform: Level, *others: Level | None) -> Tcb:
     The date is the oldest. A part that is revoked revokes the whole; a part with any
     other status than UpToDate counts as out of date.
     """
-    status, levels = platform.status, [platform]
+    status, date = platform.status, platform.date
+    advisories = dict.fromkeys(platform.advisories)
     for other in filter(None, others):
-        levels.append(other)
+        advisories |= dict.fromkeys(other.advisories)
+        date = min(date, other.date)
         if other.status == REVOKED:
             status = REVOKED
         elif other.status != UP_TO_DATE and status != REVOKED:
             status = _WORSE.get(status, status)
-    advisories = dict.fromkeys(name for each in levels for name in each.advisories)
-    return Tcb(status, tuple(advisories), min(each.date for each in levels))
+    return Tcb(status, tuple(advisories), date)

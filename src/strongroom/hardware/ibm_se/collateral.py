@@ -42,7 +42,7 @@ def signing_certificates(trust: Trust, now: int) -> tuple[Certificate, ...]:
         Malformed: an endorsement that is no certificate.
     """
 
-    def read() -> Verified[tuple[Certificate, ...]]:
+    def read() -> "Verified[tuple[Certificate, ...]]":
         found = dict.fromkeys(read_all(trust.documents(SIGNING_CERTIFICATE)))
         return Verified(tuple(filter(is_signing_certificate, found)))
 
@@ -62,7 +62,7 @@ def verify_signer(certificate: Certificate, trust: Trust, now: int) -> Signer:
         Stale: a certificate or a list out of its time.
     """
 
-    def make() -> Verified[Signer]:
+    def make() -> "Verified[Signer]":
         # 1
         pool = read_all(
             (*trust.documents("intermediate"), *trust.documents(SIGNING_CERTIFICATE))

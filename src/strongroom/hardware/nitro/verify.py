@@ -74,7 +74,7 @@ def verify(evidence: HardwareEvidence, trust: Trust, now: int) -> HardwareClaims
 def _signing_key(document: Document, trust: Trust, now: int) -> ForeignKey:
     certificates = (document.certificate, *document.cabundle)
 
-    def make() -> Verified[ForeignKey]:
+    def make() -> "Verified[ForeignKey]":
         leaf, *pool = _read(certificates)
         path = verify_path(KIND, "document", leaf, pool, trust, now)
         if leaf.is_ca:

@@ -136,7 +136,7 @@ def _signed(exchange: Exchange, chain: Chain) -> bool:
 
 
 def _verify_chain(chain: Chain, trust: Trust, now: int) -> Device:
-    def make() -> Verified[Device]:
+    def make() -> "Verified[Device]":
         path = verify_path(KIND, "device", chain.leaf, chain.above, trust, now)
         lists = read_lists(trust, "crl")
         begin, end = check_revocation(KIND, "device", path, lists, now, required=False)

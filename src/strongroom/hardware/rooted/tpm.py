@@ -21,7 +21,7 @@ def trust_of(facts: PlatformFacts, trust: Trust) -> Trust:
         Untrusted: no such key is pinned, or it is revoked.
     """
 
-    def make() -> Verified[Trust]:
+    def make() -> "Verified[Trust]":
         return Verified(Trust(_pinned(facts.device_id, trust.endorsements)))
 
     return trust.once(("rooted.tpm", facts.device_id), 0, make)

@@ -183,7 +183,7 @@ def _signer(
 def _check_chain(
     key: EndorsementKey, found: _Certificates, trust: Trust, now: int
 ) -> None:
-    def make() -> Verified[None]:
+    def make() -> "Verified[None]":
         above = (*trust.documents("intermediate"), *found.brought)
         pool = (*read_all(above), *found.authorities)
         path = verify_path(KIND, found.role, key.certificate, pool, trust, now)

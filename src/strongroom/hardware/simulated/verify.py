@@ -62,7 +62,7 @@ def verify(evidence: bytes, trust: Trust, now: int) -> PlatformClaims:
 def _leaf(chain: tuple[bytes, ...], trust: Trust, now: int) -> cwt.Certificate:
     """Return the leaf of a chain that holds; verified once while it is valid."""
 
-    def make() -> Verified[cwt.Certificate]:
+    def make() -> "Verified[cwt.Certificate]":
         path = cwt.verify_path(chain, trust.roots, now, trust.endorsements.revoked)
         return Verified(
             path[0],

@@ -15,6 +15,7 @@ import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from struct import unpack_from
+from typing import NamedTuple
 
 from strongroom.core.rats.hardware import LoggedEvent
 from strongroom.errors import Malformed
@@ -34,6 +35,10 @@ _AGILE = b"Spec ID Event03\0"
 _OLDER = (b"Spec ID Event00\0", b"Spec ID Event02\0")
 _SHA1_BYTES, _RTMRS, _PCRS = 20, 4, 32
 _EMPTY, _FULL = b"\x00", b"\xff"
+_FILL_BYTES = 1 << 14
+_FILLS = {fill: fill * _FILL_BYTES for fill in (_EMPTY, _FULL)}
+"""What an end is compared with: there may be a megabyte of it."""
+
 _HEAD_BYTES = 12
 """Register, type and count of digests: all zero is no event, but the end of a log."""
 
@@ -48,8 +53,7 @@ def rtmr(index: int) -> str | None:
     return f"rt_mr{index - 1}" if 0 < index <= _RTMRS else None
 
 
-@dataclass(frozen=True, slots=True)
-class RawEvent:
+class RawEvent(NamedTuple):
     """One event as the log has it: register index, type, digests by algorithm, data."""
 
     register: int
@@ -275,7 +279,10 @@ def _is_padding(data: bytes, at: int, what: str) -> bool:
         return False
     if fill == _EMPTY and len(head) < _HEAD_BYTES:
         return False
-    if data[at:] != fill * (len(data) - at):
+    if not all(
+        data.startswith(_FILLS[fill][: len(data) - begin], begin)
+        for begin in range(at, len(data), _FILL_BYTES)
+    ):
         message = f"{what}: something after the end of the log"
         raise Malformed(message)
     return True

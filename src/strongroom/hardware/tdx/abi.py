@@ -6,6 +6,7 @@
 
 import struct
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Self
 
 from strongroom.core.rats.hardware import Field
@@ -52,6 +53,7 @@ MEASUREMENTS = (
     "mr_owner_config",
     *RTMRS,
 )
+_digests = itemgetter(*MEASUREMENTS)
 
 
 @dataclass(frozen=True)
@@ -82,11 +84,12 @@ class TdBody:
 
     def fields(self) -> dict[str, Field]:
         """Return everything as hex."""
-        return {name: value.hex() for name, value in self.values.items()}
+        written = map(bytes.hex, self.values.values())
+        return dict(zip(self.values, written, strict=True))
 
     def measurements(self) -> dict[str, bytes]:
         """Return the digests."""
-        found = {name: self.values[name] for name in MEASUREMENTS}
+        found = dict(zip(MEASUREMENTS, _digests(self.values), strict=True))
         if "mr_service_td" in self.values:
             found["mr_service_td"] = self.values["mr_service_td"]
         return found

@@ -85,7 +85,7 @@ def check_certificate(
         Stale: `expired`.
     """
 
-    def make() -> Verified[None]:
+    def make() -> "Verified[None]":
         # 1
         pool = read_all(documents)
         path = verify_path(KIND, "ak", leaf, pool, trust, now)
