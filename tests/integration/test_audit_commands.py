@@ -192,8 +192,13 @@ def test_the_log_of_a_node_is_searched_the_same_way(
 
 
 def test_people_see_names_and_how_ids_begin(
-    world: World, task: str, copy: Path, capsys: pytest.CaptureFixture[str]
+    world: World,
+    task: str,
+    copy: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
     home = str(world.parties["insurer"].home.root)
     line = ["--home", home, "audit", "query", str(copy), "--task", task]
     assert main(line) == 0
