@@ -33,7 +33,8 @@ def rows(folder: Path, n: int, size_bytes: int) -> Iterator[Row]:
     world = World(folder / "room", "intl")
     try:
         world.open()
-        app = world.app("bench", source=SOURCE, memory="6 GiB")
+        cores = os.cpu_count() or 1
+        app = world.app("bench", source=SOURCE, memory="6 GiB", threads=cores)
         yield _fixed(world, app, n)
         yield from _whole(world, app, folder, size_bytes, n)
     finally:

@@ -34,6 +34,7 @@ MANIFEST = """
 name = "{name}"
 svn = {svn}
 memory = "{memory}"
+threads = {threads}
 
 [entry.main]
 function = "main:main"
@@ -210,12 +211,13 @@ class World:
         *,
         encrypt: bool = False,
         memory: str = "256 MiB",
+        threads: int = 1,
     ) -> str:
         """Build an app of `maker` and register it; return its measurement."""
         folder = self.folder / f"app-{os.urandom(4).hex()}"
         folder.mkdir()
         (folder / "strongroom.toml").write_text(
-            MANIFEST.format(name=name, svn=svn, memory=memory)
+            MANIFEST.format(name=name, svn=svn, memory=memory, threads=threads)
         )
         (folder / "main.py").write_text(textwrap.dedent(source))
         session = self.parties["maker"]
