@@ -19,7 +19,7 @@ demo: setup ## Run the main job live: insurance underwriting, five roles (SUITE=
 	@$(PYTHON) -m examples.underwriting.demo --suite $(SUITE) --folder demo-run-$(SUITE)
 
 test: setup ## Run the test suite.
-	@$(PYTHON) -m pytest tests/system  # apart: Arrow, once used, does not survive a fork without its pipes
+	@$(PYTHON) -m pytest -n 2 --dist loadfile tests/system  # apart: Arrow, once used, does not survive a fork without its pipes
 	@$(PYTHON) -m pytest -n 2 --dist loadfile --ignore tests/system
 
 coverage: setup ## Tests with coverage of what runs in the tests' own process.
