@@ -13,13 +13,8 @@ from strongroom.core.crypto.x509 import Certificate
 from strongroom.core.rats import Endorsements, Trust
 from strongroom.core.rats.trust import FOREVER
 from strongroom.errors import Malformed, Refused, Stale, Untrusted
-from strongroom.hardware.chain import (
-    Path,
-    check_revocation,
-    has_lists,
-    read_lists,
-    verify_path,
-)
+from strongroom.hardware.chain import Path, verify_path
+from strongroom.hardware.revocation import check_revocation, has_lists, read_lists
 from tests.hardware.pki import DAY, NOW, Authority
 
 ROOT = Authority("root")

@@ -7,12 +7,7 @@ from strongroom.core.crypto.crl import RevocationList
 from strongroom.core.crypto.x509 import Certificate
 from strongroom.core.rats import Trust, Verified
 from strongroom.errors import Malformed
-from strongroom.hardware.chain import (
-    check_revocation,
-    read_chain,
-    read_lists,
-    verify_path,
-)
+from strongroom.hardware.chain import read_chain, verify_path
 from strongroom.hardware.dcap.documents import (
     QeIdentity,
     Signed,
@@ -22,6 +17,7 @@ from strongroom.hardware.dcap.documents import (
 from strongroom.hardware.dcap.pck import PckTcb
 from strongroom.hardware.dcap.quote import QuoteSignature
 from strongroom.hardware.refusal import one_document, refuse
+from strongroom.hardware.revocation import check_revocation, read_lists
 
 _PLATFORM = b"Platform"
 _SIGNER = b"SGX TCB Signing"

@@ -7,16 +7,15 @@ from dataclasses import dataclass
 from strongroom.core.crypto.crl import RevocationList
 from strongroom.core.crypto.x509 import Certificate
 from strongroom.core.rats import Trust, Verified
-from strongroom.hardware.chain import (
-    check_revocation,
-    current_lists,
-    read_all,
-    read_lists,
-    until_the_next,
-    verify_path,
-)
+from strongroom.hardware.chain import read_all, verify_path
 from strongroom.hardware.ibm_se.abi import KIND, is_signing_certificate, same_place
 from strongroom.hardware.refusal import refuse
+from strongroom.hardware.revocation import (
+    check_revocation,
+    current_lists,
+    read_lists,
+    until_the_next,
+)
 
 SIGNING_CERTIFICATE = "host_key_signing_certificate"
 

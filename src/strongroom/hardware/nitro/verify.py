@@ -9,14 +9,11 @@ from strongroom.core.crypto.x509 import Certificate
 from strongroom.core.rats import HardwareClaims, HardwareEvidence, Trust, Verified
 from strongroom.core.rats.claims import vouch
 from strongroom.errors import Malformed
-from strongroom.hardware.chain import (
-    check_revocation,
-    read_lists,
-    verify_path,
-)
+from strongroom.hardware.chain import verify_path
 from strongroom.hardware.nitro.abi import KIND, Document, read_envelope
 from strongroom.hardware.nitro.tpm import read_key, verify_quote
 from strongroom.hardware.refusal import refuse
+from strongroom.hardware.revocation import check_revocation, read_lists
 from strongroom.hardware.tcg.quote import Attest
 
 _ALG, _ES384, _CURVE = 1, -35, "P-384"

@@ -8,12 +8,7 @@ from strongroom.core.crypto import constant_time_equal
 from strongroom.core.rats import HardwareClaims, HardwareEvidence, Trust
 from strongroom.core.rats.claims import vouch
 from strongroom.core.rats.trust import Verified
-from strongroom.hardware.chain import (
-    check_revocation,
-    has_lists,
-    read_lists,
-    verify_path,
-)
+from strongroom.hardware.chain import verify_path
 from strongroom.hardware.nvidia_gpu.abi import (
     FWID,
     GPU_FIELDS,
@@ -23,6 +18,7 @@ from strongroom.hardware.nvidia_gpu.abi import (
 )
 from strongroom.hardware.nvidia_gpu.collateral import CURVE, Chain, Device
 from strongroom.hardware.refusal import refuse
+from strongroom.hardware.revocation import check_revocation, has_lists, read_lists
 
 KIND: Final = "nvidia-gpu"
 CHAIN: Final = "certificate_chain"

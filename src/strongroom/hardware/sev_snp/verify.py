@@ -9,14 +9,9 @@ from strongroom.core.crypto.x509 import Certificate
 from strongroom.core.rats import HardwareClaims, HardwareEvidence, Trust, Verified
 from strongroom.core.rats.claims import vouch
 from strongroom.errors import Malformed
-from strongroom.hardware.chain import (
-    check_revocation,
-    has_lists,
-    read_all,
-    read_lists,
-    verify_path,
-)
+from strongroom.hardware.chain import read_all, verify_path
 from strongroom.hardware.refusal import refuse
+from strongroom.hardware.revocation import check_revocation, has_lists, read_lists
 from strongroom.hardware.sev_snp.abi import (
     HOST_VMPL,
     KIND,

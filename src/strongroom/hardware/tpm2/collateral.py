@@ -13,13 +13,9 @@ from hashlib import sha256
 from strongroom.core.crypto.foreign import ForeignKey
 from strongroom.core.crypto.x509 import Certificate
 from strongroom.core.rats import Trust, Verified
-from strongroom.hardware.chain import (
-    check_revocation,
-    read_all,
-    read_lists,
-    verify_path,
-)
+from strongroom.hardware.chain import read_all, verify_path
 from strongroom.hardware.refusal import refuse
+from strongroom.hardware.revocation import check_revocation, read_lists
 from strongroom.hardware.tcg.public import Key, Public, check_attestation_key
 from strongroom.hardware.tpm2.pcrs import KIND
 

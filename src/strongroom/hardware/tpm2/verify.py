@@ -5,8 +5,9 @@ from hashlib import sha256
 
 from strongroom.core.rats import HardwareClaims, HardwareEvidence, Trust, Verified
 from strongroom.core.rats.claims import vouch
-from strongroom.hardware.chain import check_key, has_lists
+from strongroom.hardware.chain import check_key
 from strongroom.hardware.refusal import refuse
+from strongroom.hardware.revocation import has_lists
 from strongroom.hardware.tcg.quoted import (
     Quoted,
     Roles,
