@@ -49,6 +49,13 @@ def test_a_map_in_any_other_order_is_refused(value: dict[object, object]) -> Non
                 cbor.decode(as_it_stands)
 
 
+def test_keys_stand_as_in_the_example_of_rfc_8949_section_4_2_3() -> None:
+    value = dict.fromkeys(("aa", 100, "z", -1, 10))
+    assert cbor.encode(value).hex() == "a5" + "".join(
+        key + "f6" for key in ("0a", "20", "1864", "617a", "626161")
+    )
+
+
 def test_a_map_inside_is_in_order_too() -> None:
     odd = cbor2.dumps([{1: {"b": 0, "a": 0}}])
     assert odd != cbor.encode([{1: {"b": 0, "a": 0}}])

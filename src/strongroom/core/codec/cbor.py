@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Deterministic CBOR (RFC 8949 section 4.2.1), strict in both directions.
+"""Deterministic CBOR (RFC 8949 section 4.2.3), strict in both directions.
+
+That is section 4.2.1 but for the keys of maps: shorter encodings come first.
 
 `cbor2` alone accepts duplicate keys, non-minimal integers and trailing bytes, so
 `decode` accepts only what `encode` would have written: the value is encoded again
@@ -84,7 +86,7 @@ def decode(data: bytes) -> object:
         message = "these bytes hold a CBOR value that no map or list can take"
         raise Malformed(message) from error
     if encode(value) != data:
-        message = "these bytes are not deterministic CBOR (RFC 8949 section 4.2.1)"
+        message = "these bytes are not deterministic CBOR (RFC 8949 section 4.2.3)"
         raise Malformed(message)
     return value
 
