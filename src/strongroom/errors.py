@@ -20,7 +20,7 @@ got, remedy. Findings never hold a secret.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class Refused(StrongroomError):
     @classmethod
     def because(
         cls, rule: str, owner: str, *, expected: str, got: str, remedy: str
-    ) -> "Refused":
+    ) -> Self:
         """Make a refusal with one finding, whose text is also the message."""
         finding = Finding(rule, owner, expected, got, remedy)
         return cls(str(finding), [finding])

@@ -132,14 +132,13 @@ class VerdictLog:
         last = Checkpoint.verify(self._checkpoint.read_bytes(), public)
         log = AuditLog(origin, self._key.suite_id, entries[: last.size])
         if log.head() != last:
-            refusal = Tampered.because(
+            raise Tampered.because(
                 "verdicts.journal",
                 "attestation service",
                 expected=f"a journal that began with the {last.size} verdicts signed",
                 got=f"another one, of {log.size}",
                 remedy="Restore the journal from a copy, or begin a log elsewhere.",
             )
-            raise Tampered(refusal.message, refusal.findings)
         for data in entries[last.size :]:
             log.append(LogEntry.from_bytes(data))
         return log

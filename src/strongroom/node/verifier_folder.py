@@ -162,14 +162,13 @@ class VerifierFolder:
 
 
 def _rollback(held: int, given: SignedReferences) -> Stale:
-    refusal = Stale.because(
+    return Stale.because(
         "reference.rollback",
         "verifier",
         expected=f"version {held} or later of {given.values.owner}",
         got=f"version {given.values.version}",
         remedy="Take the last form of the set; an older one brings back what ended.",
     )
-    return Stale(refusal.message, refusal.findings)
 
 
 def environment_policy(

@@ -177,11 +177,10 @@ def _translated(path: Path) -> Iterator[None]:
 
 def damaged(path: Path) -> Tampered:
     """Return the refusal of a device whose file is not as it was written."""
-    refusal = Tampered.because(
+    return Tampered.because(
         rule="device.file",
         owner="device",
         expected=f"{path.name} as this device wrote it",
         got="a file that is missing, altered or cut",
         remedy="Restore the device's whole folder, or provision a new device.",
     )
-    return Tampered(refusal.message, refusal.findings)

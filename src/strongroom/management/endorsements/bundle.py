@@ -99,11 +99,10 @@ def _open(data: bytes, signer: VerifyingKey | None) -> EndorsementBundle:
         return open_record(EndorsementBundle, data, signer)
     if signer is None and not signed:
         return EndorsementBundle.from_bytes(data)
-    refusal = Untrusted.because(
+    raise Untrusted.because(
         "endorsement.signer",
         "endorsements",
         expected="a bundle by the signer that was named" if signer else "its signer",
         got="an unsigned bundle" if signer else "nobody named",
         remedy="Name who signed the bundle, or import an unsigned one without a name.",
     )
-    raise Untrusted(refusal.message, refusal.findings)

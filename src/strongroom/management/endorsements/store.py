@@ -81,14 +81,13 @@ class EndorsementStore:
         except FileNotFoundError:
             data = b""
         if hashlib.sha256(data).digest() != document.digest:
-            refusal = Tampered.because(
+            raise Tampered.because(
                 "endorsement.digest",
                 _OWNER,
                 expected=f"the {document.role} that was imported, {document.name[:16]}",
                 got="other bytes" if data else "no file",
                 remedy="Import the document again.",
             )
-            raise Tampered(refusal.message, refusal.findings)
         return data
 
     def add(

@@ -53,11 +53,10 @@ def _check_bound(name: str, found: EarSubmodule, request: VerificationRequest) -
 
 
 def _another(rule: str, expected: str, got: str) -> Untrusted:
-    refusal = Untrusted.because(
+    return Untrusted.because(
         rule,
         _OWNER,
         expected=expected,
         got=got,
         remedy="Somebody changed the request on its way; ask the service again.",
     )
-    return Untrusted(refusal.message, refusal.findings)
