@@ -23,15 +23,11 @@ SLACK_S = 3.0
 @pytest.fixture(scope="module")
 def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     """Return a room whose nodes must attest every few seconds."""
-    made = Rig(tmp_path_factory.mktemp("reattest"), "intl")
-    try:
-        made.open()
+    with Rig(tmp_path_factory.mktemp("reattest"), "intl") as made:
         change(made, period_s=PERIOD_S)
         made.kill("compute", "service")
         made.supervise()
         yield made
-    finally:
-        made.close()
 
 
 def nodes(rig: Rig) -> NodesStatus:

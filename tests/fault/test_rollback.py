@@ -16,12 +16,8 @@ from tests.fault.rig import Rig
 
 @pytest.fixture(scope="module")
 def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    made = Rig(tmp_path_factory.mktemp("rollback"), "intl")
-    try:
-        made.open()
+    with Rig(tmp_path_factory.mktemp("rollback"), "intl") as made:
         yield made
-    finally:
-        made.close()
 
 
 def _refusal(rig: Rig) -> StrongroomError:

@@ -26,12 +26,8 @@ class Ask(Protocol):
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    made = World(tmp_path_factory.mktemp("audit"), "intl")
-    try:
-        made.open()
+    with World(tmp_path_factory.mktemp("audit"), "intl") as made:
         yield made
-    finally:
-        made.close()
 
 
 @pytest.fixture(scope="module")

@@ -26,12 +26,8 @@ A, B = "name,amount\nann,1\nbob,2\n", "name,amount\nann,10\ncid,30\n"
 def world(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[World]:
-    made = World(tmp_path_factory.mktemp(str(request.param)), str(request.param))
-    try:
-        made.open()
+    with World(tmp_path_factory.mktemp(str(request.param)), str(request.param)) as made:
         yield made
-    finally:
-        made.close()
 
 
 @pytest.fixture(scope="module")

@@ -28,12 +28,8 @@ def world(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[World]:
     folder = tmp_path_factory.mktemp(f"tpm-{request.param}")
-    made = World(folder, str(request.param), Root("tpm2"))
-    try:
-        made.open()
+    with World(folder, str(request.param), Root("tpm2")) as made:
         yield made
-    finally:
-        made.close()
 
 
 def test_the_room_s_evidence_is_a_tpm_s_and_says_that_it_is_software(

@@ -10,6 +10,7 @@ import textwrap
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Self
 
 from strongroom.application.cleanroom import InputBinding, UsageTerms
 from strongroom.client import admin, agreements, apps, datasets, tasks
@@ -125,6 +126,19 @@ class World:
             public = self.parties[name].identity.public
             admin.add(self.admin.home, public, held, int(time.time()))
         admin.publish(self.admin)
+
+    def __enter__(self) -> Self:
+        """Open it; what was started is ended if that fails."""
+        try:
+            self.open()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        self.close()
 
     def close(self) -> None:
         """End every node that is left, by its pid, and every session."""
