@@ -17,6 +17,7 @@ from strongroom.cli.output import Facts, Grid, Line
 from strongroom.cli.rows import maps
 from strongroom.cli.views import Check, iso
 from strongroom.cli.words import say
+from strongroom.core.codec.log_entry import LogEntry
 from strongroom.errors import Malformed
 
 group, attach = noun("The room's public log, and the nodes' own: verify, query.")
@@ -158,8 +159,6 @@ def _searching(
 
 def _ask(desk: Desk, wanted: log_rows.Wanted) -> log_rows.Rows:
     """Ask the broker for what concerns this party."""
-    from strongroom.management.audit import LogEntry  # noqa: PLC0415
-
     found = []
     for row in maps(desk.session.ask("log.query", {**wanted}), "entries"):
         match row:

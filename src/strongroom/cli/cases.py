@@ -16,6 +16,7 @@ from typing import NoReturn
 
 from strongroom.core.codec.layout import NOT_LAID_OUT
 from strongroom.core.rats import Endorsements, HardwareEvidence
+from strongroom.core.rats.hardware import Reason
 from strongroom.errors import Malformed
 from strongroom.hardware.refusal import refuse
 
@@ -93,7 +94,7 @@ def _case(folder: Path, case: dict[str, dict[str, object]]) -> Case:
     tee = str(case["tee"])
     documents = {
         role: tuple(
-            _endorsement(folder, tee, role, str(name))
+            _file(folder, str(name), tee, "missing_endorsement", role)
             for name in (value if isinstance(value, list) else [value])
         )
         for role, value in case["endorsements"].items()
@@ -129,29 +130,21 @@ def _moment(text: str) -> int:
     return int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp())
 
 
-def _endorsement(folder: Path, tee: str, role: str, name: str) -> bytes:
-    try:
-        return _beside(folder, name).read_bytes()
-    except FileNotFoundError as error:
-        raise refuse(
-            tee,
-            "missing_endorsement",
-            role,
-            expected=f"the file {name} that case.json names",
-            got="no such file",
-        ) from error
-
-
 def _part(folder: Path, tee: str, role: str, name: str) -> bytes:
     """Return the file of that name, or the value itself where it is no file's."""
     if _FILE_NAME.fullmatch(name) is None and not _is_file(folder / name):
         return name.encode()
+    return _file(folder, name, tee, "format", role)
+
+
+def _file(folder: Path, name: str, tee: str, reason: Reason, role: str) -> bytes:
+    """Return a file that a case names; without it, `reason` and `role` are wrong."""
     try:
         return _beside(folder, name).read_bytes()
     except FileNotFoundError as error:
         raise refuse(
             tee,
-            "format",
+            reason,
             role,
             expected=f"the file {name} that case.json names",
             got="no such file",

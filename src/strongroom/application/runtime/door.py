@@ -43,6 +43,7 @@ NAME_BYTES = 16
 _PART_BYTES = 1 << 20
 _CALL, _COMMANDS = b"/.strongroom/call", b"/commands/"
 _CBOR, _JSON = "application/cbor", "application/json"
+_OUT_OF_MEMORY = 507
 Serve = Callable[[Call, Caller], bytes]
 
 
@@ -105,11 +106,10 @@ class Door:
                 return self._called(request, caller)
             return self._http(request, caller)
         except StrongroomError as error:
-            body = json.dumps(error.to_value()).encode()
-            return Response(status_of(error), _JSON, body)
+            return _told(error, status_of(error))
         except MemoryError:
             limit = reached("memory_bytes", self._manifest.memory_bytes)
-            return Response(507, _JSON, json.dumps(limit.to_value()).encode())
+            return _told(limit, _OUT_OF_MEMORY)
 
     def _called(self, request: Request, caller: Caller) -> Response:
         try:
@@ -199,6 +199,10 @@ def json_values(body: bytes) -> bytes:
         message = "the values of a command are a map in JSON"
         raise Malformed(message) from error
     return cbor.encode(value)
+
+
+def _told(error: StrongroomError, status: int) -> Response:
+    return Response(status, _JSON, json.dumps(error.to_value()).encode())
 
 
 def _no_number(name: str) -> object:

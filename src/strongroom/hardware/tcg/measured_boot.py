@@ -52,6 +52,26 @@ def _damaged(kind: str, error: Malformed) -> Malformed:
     return Malformed(str(finding), [finding])
 
 
+def check_data(kind: str, contradiction: str) -> None:
+    """Refuse a log in which an event cannot be as it stands.
+
+    Args:
+        kind: of the evidence, for the rule id.
+        contradiction: what `EventLog.contradiction` says, "" for nothing.
+
+    Raises:
+        Untrusted: `event_log`.
+    """
+    if contradiction:
+        raise refuse(
+            kind,
+            "event_log",
+            "data",
+            expected="events whose data are what their digests are of",
+            got=contradiction,
+        )
+
+
 def check_event_log(
     kind: str, log: EventLog, pcrs: Mapping[Algorithm, Mapping[int, bytes]]
 ) -> MeasuredBoot:
@@ -106,15 +126,7 @@ def check_event_log(
     # 3
     proven = {index for index, value in quoted.items() if replayed.get(index) == value}
     # 4
-    odd = log.contradiction(bank)
-    if odd:
-        raise refuse(
-            kind,
-            "event_log",
-            "data",
-            expected="events whose data are what their digests are of",
-            got=odd,
-        )
+    check_data(kind, log.contradiction(bank))
     prefix = "" if bank == next(iter(pcrs)) else f"{bank}."
     events = log.events(
         bank, lambda each: f"{prefix}{pcr(each)}" if each in proven else None

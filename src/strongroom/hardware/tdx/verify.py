@@ -10,6 +10,7 @@ from strongroom.hardware.dcap.envelope import verify_envelope
 from strongroom.hardware.dcap.quote import TDX_TEE, Quote
 from strongroom.hardware.refusal import refuse
 from strongroom.hardware.tcg.event_log import parse_event_log, rtmr
+from strongroom.hardware.tcg.measured_boot import check_data
 from strongroom.hardware.tdx.abi import KIND, RTMRS, TdBody
 from strongroom.hardware.tdx.ccel_table import check_table
 from strongroom.hardware.tdx.runtime_log import read_runtime_log, replay
@@ -109,9 +110,7 @@ def _events(
         except Malformed as error:
             raise _misleading("log", error.message) from error
         _check_replay({rtmr(n) or "": value for n, value in found.items()}, values)
-        if odd:
-            expected = "events whose data are what their digests are of"
-            raise refuse(KIND, "event_log", "data", expected=expected, got=odd)
+        check_data(KIND, odd)
     if "runtime_event_log" in parts:
         try:
             events = read_runtime_log(parts["runtime_event_log"])

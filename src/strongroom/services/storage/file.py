@@ -51,7 +51,7 @@ class FileInfo(Record):
 
     def block(self, index: int) -> bytes:
         """Return the key of a block."""
-        return b"d/" + self.id + index.to_bytes(8, "big")
+        return self.blocks + index.to_bytes(8, "big")
 
 
 class ProtectedFile(io.RawIOBase):

@@ -21,17 +21,10 @@ class ProtectedFiles:
     Args:
         storage: an open storage, kept and closed by the caller.
         block_bytes: length of the blocks of new files.
-        random: returns n random bytes, for the ids of files.
     """
 
-    def __init__(
-        self,
-        storage: Storage,
-        *,
-        block_bytes: int = BLOCK_BYTES,
-        random: Callable[[int], bytes] = os.urandom,
-    ) -> None:
-        self._storage, self._block_bytes, self._random = storage, block_bytes, random
+    def __init__(self, storage: Storage, *, block_bytes: int = BLOCK_BYTES) -> None:
+        self._storage, self._block_bytes = storage, block_bytes
 
     def open(self, name: str) -> ProtectedFile:
         """Return a file to read, as it is now and stays for the reader.
@@ -53,7 +46,7 @@ class ProtectedFiles:
 
         def start() -> FileInfo:
             remove(view, key)
-            return FileInfo(self._random(_ID_BYTES), 0, self._block_bytes)
+            return FileInfo(os.urandom(_ID_BYTES), 0, self._block_bytes)
 
         return _opened(view, key, start)
 
