@@ -19,13 +19,13 @@ demo: setup ## Run the main job live: insurance underwriting, five roles (SUITE=
 	@$(PYTHON) -m examples.underwriting.demo --suite $(SUITE) --folder demo-run-$(SUITE)
 
 test: setup ## Run the test suite.
-	@$(PYTHON) -m pytest -n 2 --dist loadfile tests/system  # apart: Arrow, once used, does not survive a fork without its pipes
-	@$(PYTHON) -m pytest -n 2 --dist loadfile --ignore tests/system
+	@$(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests/system  # apart: Arrow, once used, does not survive a fork without its pipes
+	@$(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore tests/system
 
 coverage: setup ## Tests with coverage of what runs in the tests' own process.
 	@# Monitor, template and enclaves are processes of their own, and measured: a hook of
 	@# coverage inside them would change their registers, so they show as not covered.
-	@$(PYTHON) -m pytest -n 2 --dist loadfile --cov --cov-report=term
+	@$(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term
 
 check: setup ## Lint, types, layers.
 	@$(PYTHON) -m ruff format --check .
